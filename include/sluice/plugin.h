@@ -1,0 +1,171 @@
+/* plugin.h - all that a plugin sees of Sluice: the values, the host's offers, and the one constant
+ * that a plugin is.
+ *
+ * A plugin includes this header and nothing else of ours. It links in, or loads from a `.so` that
+ * exports its constant as `sl_plugin`. Structs grow only at their ends; `abi` and the sizes inside
+ * say how far a plugin knows them.
+ *
+ * Thread   everything here is called on the loop's thread, except sl_host.wake() */
+#ifndef SLUICE_PLUGIN_H
+#define SLUICE_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SL_PLUGIN_ABI 1
+
+#define SL_MUST_USE         __attribute__((warn_unused_result))
+#define SL_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
+
+/* 0, a negative errno as in libuv, or one of SL_E_*. sl_strerror() names each one. */
+typedef int sl_err;
+
+enum {
+    SL_E_FORMAT = -20001,   /* the bytes are not what their format promises */
+    SL_E_REPLACED = -20002, /* the path names another file now */
+    SL_E_CONFIG = -20003,   /* the user's configuration is wrong, and that was said */
+    SL_E_BUSY = -20004,     /* somebody else holds it */
+    SL_E_NEWER = -20005     /* written by a newer version than this one understands */
+};
+
+/* Borrowed bytes, not terminated by a zero. */
+typedef struct sl_slice {
+    const char *ptr;
+    size_t len;
+} sl_slice;
+
+static inline sl_slice sl_str(const char *text)
+{
+    return (sl_slice){text, text ? strlen(text) : 0};
+}
+
+/* What is left of s behind its first n bytes; n <= s.len. */
+static inline sl_slice sl_slice_from(sl_slice s, size_t n)
+{
+    return (sl_slice){s.ptr + n, s.len - n};
+}
+
+/* --- options: one row feeds parsing, defaults, error texts, `sluice options` and the README --- */
+
+typedef enum {
+    SL_TEXT,    /* const char * */
+    SL_SECRET,  /* const char *; shown as *** in every dump */
+    SL_SIZE,    /* uint64_t, bytes: "64KiB" */
+    SL_TIME,    /* uint64_t, milliseconds: "500ms" */
+    SL_COUNT,   /* uint64_t: "1000" */
+    SL_FLAG,    /* bool: true, false */
+    SL_CHOICE,  /* int: which of `choices` */
+    SL_LIST,    /* sl_texts: texts */
+    SL_MAP,     /* sl_pairs: names and texts */
+    SL_UNBUILT, /* a name that is promised and not built yet: refused, with that reason */
+} sl_option_type;
+
+typedef struct sl_texts {
+    const char **items;
+    size_t count;
+} sl_texts;
+
+typedef struct sl_pairs {
+    const char **names, **values;
+    size_t count;
+} sl_pairs;
+
+/* name     as in the file; a dot stands for a section: "batch.max_bytes". A text whose name ends in
+ *          path, dir or file must be an absolute path
+ * offset   where the value goes in the struct that is being filled in
+ * fallback the value's text when it is not given; NULL: it must be given. Lists: items separated by
+ *          a comma, "" is empty. SL_UNBUILT: the value that asks for nothing, and so is allowed
+ * help     one line, for `sluice options`
+ * choices  SL_CHOICE alone: "one|two|three"; the value is the place in that list, from 0. At its end
+ *          "|!four" is promised and not built yet (SL_UNBUILT: all that is promised)
+ * min, max SL_SIZE, SL_TIME and SL_COUNT alone: bounds, both included; max 0: none */
+typedef struct sl_option {
+    const char *name;
+    sl_option_type type;
+    size_t offset;
+    const char *fallback;
+    const char *help;
+    const char *choices;
+    uint64_t min, max;
+} sl_option;
+
+/* --- what an output gets and says --- */
+
+typedef struct sl_batch sl_batch; /* sealed records, bound for one output */
+typedef struct sl_host sl_host;
+
+typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED } sl_outcome;
+
+typedef struct sl_answer {
+    sl_outcome outcome;
+    sl_slice reason;         /* the far end's words; copied */
+    uint32_t retry_after_ms; /* 0: the host's own back-off */
+} sl_answer;
+
+/* One record as the far end gets it; its slices live until it is answered. */
+typedef struct sl_item {
+    sl_slice value, key; /* never compressed; value is without its frame */
+    sl_slice framed;     /* value with its frame, as it stands in the payload */
+    sl_slice target;     /* the index or topic, rendered from its template */
+    sl_slice generation; /* with offset and piece: the record's place, its identity for ever */
+    uint64_t offset, piece;
+} sl_item;
+
+typedef enum { SL_LOG_ERROR, SL_LOG_WARN, SL_LOG_INFO, SL_LOG_DEBUG } sl_level;
+
+struct uv_loop_s;
+
+/* What the host offers an output. Valid from open() to close(). */
+struct sl_host {
+    size_t size; /* of this struct, as the host knows it */
+    struct uv_loop_s *loop;
+
+    /* The records still open, framed and one behind the other. */
+    sl_slice (*payload)(const sl_batch *);
+    /* How many records are still open; they are numbered from 0. */
+    uint32_t (*count)(const sl_batch *);
+    void (*record)(const sl_batch *, uint32_t i, sl_item *out);
+    /* Answers records first .. first + n - 1, each once; acted upon after you return. */
+    void (*answer)(sl_batch *, uint32_t first, uint32_t n, const sl_answer *);
+    /* From any thread: ready() runs on the loop soon. Many calls may become one. */
+    void (*wake)(const sl_host *);
+    /* This output can never deliver again (stdout's reader is gone): the agent stops. */
+    void (*give_up)(const sl_host *, const char *reason);
+    void (*log)(const sl_host *, sl_level, const char *format, ...) SL_PRINTF(3, 4);
+};
+
+typedef struct sl_output_ops {
+    uint32_t max_in_flight;         /* batches out at once, at most */
+    const char *before, *after;     /* frame around each record; NULL: none */
+    uint64_t max_bytes, max_age_ms; /* defaults of batch.max_bytes and batch.max_age */
+    const char *encodings;          /* "json|text": those it takes, its default first */
+    /* 0, or why it cannot work at all; then close() is not called. */
+    sl_err (*open)(void *self, const sl_host *host);
+    /* Takes a batch, to answer each of its records exactly once, later or from within. */
+    void (*send)(void *self, sl_batch *batch);
+    /* Comes when all is answered; NULL: nothing to do. Handles inside `self` are given to uv_close()
+     * here, if there are any: its memory outlives them. */
+    void (*close)(void *self);
+    /* Something happened on its own threads: see wake(). May be NULL. */
+    void (*ready)(void *self);
+    /* Answer now for all that is out: what surely arrived is delivered, the rest RETRY. May be
+     * NULL: then the answers are awaited. */
+    void (*cancel)(void *self);
+} sl_output_ops;
+
+typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;
+
+typedef struct sl_plugin {
+    uint32_t abi;       /* SL_PLUGIN_ABI */
+    size_t option_size; /* sizeof(sl_option) */
+    sl_plugin_kind kind;
+    const char *name; /* as `type` in the configuration */
+    const char *help; /* one line */
+    size_t self_size; /* the host allocates it, zeroed, and fills it in from `options` */
+    const sl_option *options;
+    sl_output_ops output;
+} sl_plugin;
+
+#endif
