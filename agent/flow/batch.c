@@ -1,0 +1,179 @@
+/* batch.c - see batch.h.
+ *
+ * A batch's memory is taken whole when it is opened, and used again by the next one: touching fresh
+ * pages costs more than encoding into them. Rows are bounded by the payload: 64 bytes of payload a
+ * row is less than any JSON record has. */
+#include "flow/batch.h"
+
+#include <stdlib.h>
+
+#define PAYLOAD_PER_ROW 64
+#define MIN_ROWS        16
+
+void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records)
+{
+    *p = (sl_batch_pool){.max_bytes = max_bytes, .max_records = max_records};
+    sl_gate_init(&p->gate, budget);
+    sl_list_init(&p->idle);
+    sl_list_init(&p->idle_marks);
+}
+
+static void destroy(sl_batch *b)
+{
+    free(b->payload);
+    free(b->rows);
+    free(b->marks);
+    free(b);
+}
+
+void sl_batch_pool_trim(sl_batch_pool *p)
+{
+    SL_LIST_EACH_SAFE(&p->idle, link)
+    {
+        sl_list_remove(link);
+        destroy(SL_CONTAINER_OF(link, sl_batch, link));
+    }
+    SL_LIST_EACH_SAFE(&p->idle_marks, link)
+    {
+        sl_list_remove(link);
+        free(SL_CONTAINER_OF(link, sl_mark, link));
+    }
+}
+
+void sl_batch_pool_fini(sl_batch_pool *p)
+{
+    SL_ASSERT(p->gate.held == 0);
+    sl_batch_pool_trim(p);
+}
+
+static uint32_t rows_for(const sl_batch_pool *p, size_t cap)
+{
+    size_t rows = cap / PAYLOAD_PER_ROW + MIN_ROWS;
+
+    return p->max_records && p->max_records < rows ? p->max_records : (uint32_t)rows;
+}
+
+sl_batch *sl_batch_new(sl_batch_pool *p, size_t bytes)
+{
+    size_t cap = bytes > p->max_bytes ? bytes : p->max_bytes;
+    uint32_t rows = bytes > p->max_bytes ? 1 : rows_for(p, cap); /* a large record travels alone */
+    uint64_t held = cap + rows * sizeof(sl_row);
+    sl_batch *b;
+
+    SL_ASSERT(cap <= UINT32_MAX);
+    if (!sl_gate_take(&p->gate, held))
+        return NULL;
+    if (cap == p->max_bytes && !sl_list_is_empty(&p->idle)) {
+        b = SL_CONTAINER_OF(p->idle.next, sl_batch, link);
+        sl_list_remove(&b->link);
+    } else {
+        b = sl_alloc(sizeof *b);
+        b->payload = sl_alloc_raw(cap);
+        b->rows = sl_alloc_raw(rows * sizeof *b->rows);
+        b->cap = cap;
+        b->row_cap = rows;
+        sl_list_init(&b->link);
+    }
+    b->held = held;
+    b->epoch = ++p->epoch;
+    return b;
+}
+
+void sl_batch_free(sl_batch_pool *p, sl_batch *b)
+{
+    for (uint32_t i = 0; i < b->mark_count; i++) {
+        sl_mark *m = b->marks[i];
+
+        sl_list_remove(&m->link);
+        sl_list_append(&p->idle_marks, &m->link);
+    }
+    sl_gate_give(&p->gate, b->held);
+    b->used = b->row_count = b->mark_count = b->unanswered = 0;
+    b->output = NULL;
+    if (b->cap == p->max_bytes)
+        sl_list_prepend(&p->idle, &b->link); /* the one whose pages are warmest goes out first */
+    else
+        destroy(b);
+}
+
+uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_stream stream,
+                       const char name[SL_NAME_LEN])
+{
+    sl_mark *m;
+
+    if (sl_list_is_empty(&p->idle_marks)) {
+        m = sl_alloc(sizeof *m);
+    } else {
+        m = SL_CONTAINER_OF(p->idle_marks.next, sl_mark, link);
+        sl_list_remove(&m->link);
+    }
+    *m = (sl_mark){.account = account, .stream = stream};
+    sl_list_init(&m->link);
+    memcpy(m->name, name, SL_NAME_LEN);
+    if (b->mark_count == b->mark_cap) {
+        b->mark_cap = b->mark_cap ? b->mark_cap * 2 : 16;
+        b->marks = sl_realloc(b->marks, b->mark_cap * sizeof *b->marks);
+    }
+    b->marks[b->mark_count] = m;
+    return b->mark_count++;
+}
+
+sl_slice sl_batch_payload(const sl_batch *b)
+{
+    return (sl_slice){b->payload, b->used};
+}
+
+uint32_t sl_batch_count(const sl_batch *b)
+{
+    return b->row_count;
+}
+
+void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out)
+{
+    const sl_row *row = &b->rows[i];
+    const char *framed = b->payload + row->at;
+
+    SL_ASSERT(i < b->row_count);
+    *out = (sl_item){
+        .framed = {framed, row->len},
+        .value = {framed + row->before, row->len - row->before - row->after},
+        .generation = {b->marks[row->mark]->name, SL_NAME_LEN},
+        .offset = row->offset,
+    };
+}
+
+void sl_batch_settle_row(sl_batch *b, uint32_t i)
+{
+    sl_mark *m = b->marks[b->rows[i].mark];
+
+    SL_ASSERT(m->records > 0 && m->bytes >= b->rows[i].bytes);
+    m->bytes -= b->rows[i].bytes;
+    if (--m->records == 0)
+        sl_list_remove(&m->link);
+}
+
+bool sl_batch_keep_unsettled(sl_batch *b)
+{
+    uint32_t kept = 0;
+    size_t used = 0;
+
+    for (uint32_t i = b->row_count;
+         i-- > 0;) { /* backwards: the first one left has the last word */
+        if (b->rows[i].again)
+            b->marks[b->rows[i].mark]->first.offset = b->rows[i].offset;
+    }
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        sl_row row = b->rows[i];
+
+        if (!row.again)
+            continue;
+        memmove(b->payload + used, b->payload + row.at, row.len);
+        row.at = (uint32_t)used;
+        row.answered = row.again = false;
+        used += row.len;
+        b->rows[kept++] = row;
+    }
+    b->used = used;
+    b->row_count = kept;
+    return kept > 0;
+}

@@ -1,0 +1,122 @@
+/* batch.h - records bound for one output: their framed bytes in one arena, a row for each record,
+ * and a mark for each (account, stream, generation) that says how far back it reaches.
+ *
+ * Open: records are added. Sealed: it waits, is out, and its records are answered, in any order and
+ * number; those answered RETRY stay, the rest is settled. A batch whose records are all settled
+ * goes back to the pool it came from.
+ *
+ * Owns     payload, rows, marks
+ * Thread   the loop's; a sealed payload may be read by the output's threads until it is answered
+ * Limits   its memory is what the gate let in: sl_batch_room() is asked before a record is added */
+#ifndef SL_FLOW_BATCH_H
+#define SL_FLOW_BATCH_H
+
+#include "base/list.h"
+#include "flow/gate.h"
+#include "flow/record.h"
+
+typedef struct sl_account sl_account; /* one lane's books on one source: ship/ledger.h */
+
+/* The unsettled records of one stream of one generation in one batch. Marks of the same account and
+ * stream stand in a queue, in file order: the first one's `first` is as far as is delivered. */
+typedef struct sl_mark {
+    sl_link link; /* in the account's queue; in the pool, when idle */
+    sl_account *account;
+    sl_stream stream;
+    sl_place first;         /* of its first unsettled record; seq is the generation's */
+    uint64_t bytes;         /* of the file, unsettled */
+    uint32_t records;       /* unsettled */
+    char name[SL_NAME_LEN]; /* of the generation */
+} sl_mark;
+
+typedef struct sl_row {
+    uint32_t at, len;       /* in the payload, with its frame */
+    uint32_t mark;          /* number of its mark */
+    uint16_t before, after; /* bytes of frame in len */
+    uint64_t offset;        /* the record's place, with its mark's generation */
+    uint64_t bytes;         /* of the file */
+    bool answered;          /* since it was sent last */
+    bool again;             /* that answer was RETRY */
+} sl_row;
+
+struct sl_batch {
+    sl_link link; /* in the queue, or in the pool */
+    char *payload;
+    size_t used, cap;
+    sl_row *rows;
+    uint32_t row_count, row_cap;
+    sl_mark **marks; /* in the order of their first record */
+    uint32_t mark_count, mark_cap;
+    uint32_t unanswered; /* rows, while it is out */
+    uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */
+    uint64_t opened_ms;  /* when its first record came; the lane's */
+    uint64_t held;       /* of the pool's gate */
+    void *output;        /* its output's, while it is out; else NULL */
+};
+
+/* Where a lane's batches come from and go back to, so that pages once touched are used again. */
+typedef struct sl_batch_pool {
+    sl_gate gate;
+    size_t max_bytes;
+    uint32_t max_records;
+    uint64_t epoch;
+    sl_link idle, idle_marks;
+} sl_batch_pool;
+
+/* budget       bytes of memory for all batches together
+ * max_bytes    of payload in one batch, unless a single record is larger
+ * max_records  0: as many as fit */
+void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records);
+/* Gives the memory of idle batches back to the system. */
+void sl_batch_pool_trim(sl_batch_pool *p);
+void sl_batch_pool_fini(sl_batch_pool *p);
+
+/* A batch with room for `bytes` of payload, or NULL: the gate is closed. */
+sl_batch *sl_batch_new(sl_batch_pool *p, size_t bytes);
+/* Back to the pool; all its records are settled. */
+void sl_batch_free(sl_batch_pool *p, sl_batch *b);
+
+/* false: a record that may take up to `bytes` of payload does not fit any more. */
+static inline bool sl_batch_room(const sl_batch *b, size_t bytes)
+{
+    return b->cap - b->used >= bytes && b->row_count < b->row_cap;
+}
+
+/* Counts the record that was just written at payload + used: moves `used` by len, adds its row and
+ * counts it in that mark, whose `first` it becomes if it is its first. There was room.
+ * before, after  bytes of frame in len */
+static inline void sl_batch_added(sl_batch *b, uint32_t mark, size_t len, uint16_t before,
+                                  uint16_t after, const sl_record *rec)
+{
+    sl_mark *m = b->marks[mark];
+
+    b->rows[b->row_count++] = (sl_row){.at = (uint32_t)b->used,
+                                       .len = (uint32_t)len,
+                                       .mark = mark,
+                                       .before = before,
+                                       .after = after,
+                                       .offset = rec->at.offset,
+                                       .bytes = rec->bytes};
+    b->used += len;
+    if (m->records++ == 0)
+        m->first = rec->at;
+    m->bytes += rec->bytes;
+}
+
+/* A new mark, for records of that account, stream and generation. Returns its number. */
+uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_stream stream,
+                       const char name[SL_NAME_LEN]);
+
+/* --- after sealing --- */
+sl_slice sl_batch_payload(const sl_batch *b);
+uint32_t sl_batch_count(const sl_batch *b);
+void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out);
+
+/* Row i was answered for good: it leaves its mark. A mark without records leaves its account's queue. */
+void sl_batch_settle_row(sl_batch *b, uint32_t i);
+/* What is left after all rows were answered: rows with `again` move to the front, as the same batch,
+ * their `answered` and `again` cleared and their marks' `first` moved on; the others, all settled, go.
+ * returns  false: nothing is left */
+bool sl_batch_keep_unsettled(sl_batch *b);
+
+#endif

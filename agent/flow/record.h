@@ -1,0 +1,30 @@
+/* record.h - one message as slices, on its way from a line to a batch.
+ *
+ * Lives on the stack of one call; its slices point into the read buffer or an open part. */
+#ifndef SL_FLOW_RECORD_H
+#define SL_FLOW_RECORD_H
+
+#include "base/clock.h"
+#include "flow/span.h"
+
+/* log.flags, in the order in which they are written */
+enum {
+    SL_TRUNCATED = 1, /* longer than max_record */
+    SL_SPLIT = 2,
+    SL_PARTIAL = 4, /* its end, or its beginning, travels apart or is lost */
+    SL_IS_RAW = 8,  /* the line was not the runtime's format */
+    SL_MULTILINE = 16
+};
+
+typedef struct sl_record {
+    sl_slice text;
+    const char *time; /* SL_TIME_LEN bytes: UTC, nine digits, "Z" */
+    sl_place at;      /* of its first byte: with the generation's name, its identity */
+    uint64_t bytes;   /* of all its lines in the file, framing and newlines included */
+    sl_stream stream;
+    unsigned flags;
+    bool whole;                       /* false: a part, more follows */
+    char time_store[SL_TIME_LEN + 2]; /* `time` is here when the runtime wrote another form */
+} sl_record;
+
+#endif
