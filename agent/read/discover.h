@@ -1,0 +1,58 @@
+/* discover.h - finds the container folders below the root, and decides when each is listed.
+ *
+ * Folders are watched for entries that come, go, move, change mode, or are closed by their writer;
+ * a folder in which something happened is listed, whatever the event said. A slow scan of
+ * everything is the net below that; without watches it is quick, and the only way.
+ *
+ * Owns     pods, sources, their watches
+ * Thread   the loop's; .gz files are verified in the pool
+ * Fails    a root that is missing or unreadable is reported once and looked for again */
+#ifndef SL_READ_DISCOVER_H
+#define SL_READ_DISCOVER_H
+
+#include "base/clock.h"
+#include "read/source.h"
+
+typedef struct sl_discover sl_discover;
+
+typedef struct sl_discover_options {
+    uv_loop_t *loop;
+    sl_log *log;
+    const sl_clock *clock;
+    const char *root;
+    bool poll;          /* no watches at all */
+    bool skip_existing; /* start_at: end, at the very first start: what the first scan finds */
+    void *arg;          /* of all these: */
+    bool (*wants)(void *arg, const sl_pod *pod, const char *container);
+    /* What the checkpoint knew of it, or NULL. */
+    const sl_saved_source *(*saved)(void *arg, const sl_source *s);
+    void (*found)(void *arg, sl_source *s); /* its generations are there; give it a cursor */
+    void (*ready)(void *arg, sl_source *s); /* something happened: read it */
+    void (*scanned)(void *arg);             /* everything was looked at */
+    void (*overflowed)(void *arg);
+} sl_discover_options;
+
+sl_discover *sl_discover_new(const sl_discover_options *options);
+void sl_discover_start(sl_discover *d); /* scans at once */
+void sl_discover_stop(sl_discover *d);  /* handles closed, .gz checks given up: turn the loop */
+bool sl_discover_is_busy(const sl_discover *d); /* a check is in the pool */
+void sl_discover_free(sl_discover *d);          /* when it is not busy; with all pods and sources */
+
+const char *sl_discover_root(const sl_discover *d);
+sl_watch *sl_discover_watch(const sl_discover *d);
+uint32_t sl_discover_source_count(const sl_discover *d);
+/* Calls each(arg, s) for all sources; it may not free them. */
+void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg);
+/* Everything is looked at anew, soon. */
+void sl_discover_rescan(sl_discover *d);
+/* This source's folder is listed again, soon. */
+void sl_discover_look(sl_discover *d, sl_source *s);
+/* Something happened in s: tells the lanes. */
+void sl_discover_ready(sl_discover *d, sl_source *s);
+/* A watch could not be had: growth is found by scans, once a second, until the next full one. */
+void sl_discover_needs_scans(sl_discover *d);
+/* Asks is_done(arg, s) of each source whose folder is gone; true: it is freed.
+ * returns  some are not done */
+bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s), void *arg);
+
+#endif

@@ -1,0 +1,86 @@
+/* follow.c - see follow.h. */
+#include "read/follow.h"
+
+#include <stdio.h>
+
+/* Silent for so long: a little longer than a file has to be still to count as left. */
+#define SILENT_MS (SL_STILL_MS + 5 * SL_TICK_MS)
+
+static void on_file_event(sl_target *t, uint32_t mask, const char *name)
+{
+    sl_generation *g = SL_CONTAINER_OF(t, sl_generation, watch);
+    struct stat st;
+
+    (void)name;
+    if (!(mask & ~(uint32_t)IN_IGNORED))
+        return; /* the one shot was fired */
+    if (mask & IN_CLOSE_WRITE && !fstat(g->fd, &st))
+        g->closed_size = (uint64_t)st.st_size;
+    sl_discover_ready(g->source->pod->discover, g->source);
+}
+
+/* Set through the descriptor: no race with a rename, and it works on a file that was unlinked. */
+static sl_err watch_file(const sl_follow *f, sl_generation *g)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", g->fd);
+    g->watch.on_event = on_file_event;
+    return sl_watch_add(sl_discover_watch(f->discover), &g->watch, path,
+                        IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONESHOT);
+}
+
+static void put_to_sleep(sl_follow *f, sl_source *s)
+{
+    sl_list_remove(&s->hot);
+    SL_LIST_EACH(&s->generations, link)
+    {
+        sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
+
+        if (f->poll || g->body != SL_BODY_OPEN || g->packed || g->end != UINT64_MAX)
+            continue;
+        if (watch_file(f, g))
+            sl_discover_needs_scans(f->discover);
+    }
+    f->slept(f->arg, s);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    sl_follow *f = SL_CONTAINER_OF(timer, sl_follow, tick);
+    uint64_t now = sl_now_ms(f->clock);
+
+    SL_LIST_EACH_SAFE(&f->hot, link)
+    {
+        sl_source *s = SL_CONTAINER_OF(link, sl_source, hot);
+
+        if (now - s->active_ms >= SILENT_MS)
+            put_to_sleep(f, s);
+        f->ready(f->arg, s);
+    }
+    if (sl_list_is_empty(&f->hot))
+        uv_timer_stop(timer);
+}
+
+void sl_follow_init(sl_follow *f, uv_loop_t *loop)
+{
+    sl_list_init(&f->hot);
+    uv_timer_init(loop, &f->tick);
+}
+
+void sl_follow_stop(sl_follow *f)
+{
+    SL_LIST_EACH_SAFE(&f->hot, link)
+    sl_list_remove(link);
+    uv_close((uv_handle_t *)&f->tick, NULL);
+}
+
+void sl_follow_wake(sl_follow *f, sl_source *s)
+{
+    s->active_ms = sl_now_ms(f->clock);
+    if (sl_link_is_in(&s->hot) || uv_is_closing((uv_handle_t *)&f->tick))
+        return;
+    sl_list_append(&f->hot, &s->hot);
+    if (!uv_is_active((uv_handle_t *)&f->tick))
+        uv_timer_start(&f->tick, on_tick, SL_TICK_MS, SL_TICK_MS);
+}

@@ -1,0 +1,469 @@
+/* source.c - see source.h. */
+#include "read/source.h"
+
+#include "read/decode_cri.h"
+#include "read/discover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* --- names of folders and files --- */
+
+bool sl_pod_parse(const char *folder, sl_slice *namespace, sl_slice *pod, sl_slice *uid)
+{
+    const char *first = strchr(folder, '_'), *second = first ? strchr(first + 1, '_') : NULL;
+
+    if (!first) { /* before Kubernetes 1.14: the uid alone */
+        *namespace = *pod = (sl_slice){folder, 0};
+        *uid = sl_str(folder);
+        return uid->len > 0 && folder[0] != '.';
+    }
+    if (!second || strchr(second + 1, '_'))
+        return false;
+    *namespace = (sl_slice){folder, (size_t)(first - folder)};
+    *pod = (sl_slice){first + 1, (size_t)(second - first - 1)};
+    *uid = sl_str(second + 1);
+    return namespace->len > 0 && pod->len > 0 && uid->len > 0;
+}
+
+static size_t span_digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+sl_file_kind sl_file_parse(const char *file, uint32_t *attempt)
+{
+    size_t digits = span_digits(file), stamp;
+    const char *rest = file + digits;
+
+    if (digits < 1 || digits > 9 || (digits > 1 && file[0] == '0') || strncmp(rest, ".log", 4) != 0)
+        return SL_FILE_OTHER;
+    *attempt = (uint32_t)strtoul(file, NULL, 10);
+    rest += 4;
+    if (!*rest)
+        return SL_FILE_LIVE;
+    if (*rest != '.')
+        return SL_FILE_OTHER;
+    stamp = strspn(rest + 1, "0123456789-");
+    if (stamp == 0 || stamp != strcspn(rest + 1, "."))
+        return SL_FILE_OTHER;
+    rest += 1 + stamp;
+    return !*rest ? SL_FILE_ROTATED : strcmp(rest, ".gz") == 0 ? SL_FILE_PACKED : SL_FILE_OTHER;
+}
+
+void sl_source_path(const sl_source *s, const char *file, char *out)
+{
+    snprintf(out, PATH_MAX, "%s/%s/%s%s%s", sl_discover_root(s->pod->discover), s->pod->folder,
+             s->container, file ? "/" : "", file ? file : "");
+}
+
+/* --- keys --- */
+
+sl_err sl_key_of(int fd, const char *path, sl_key *key, uint64_t *size, mode_t *mode)
+{
+    struct statx st;
+    int flags = (path[0] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH) | AT_STATX_SYNC_AS_STAT;
+
+    if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &st))
+        return -errno;
+    *key = (sl_key){.dev = makedev(st.stx_dev_major, st.stx_dev_minor), .ino = st.stx_ino};
+    if (st.stx_mask & STATX_BTIME)
+        key->birth_ns = st.stx_btime.tv_sec * 1000000000 + (int64_t)st.stx_btime.tv_nsec;
+    *size = st.stx_size;
+    *mode = st.stx_mode;
+    return 0;
+}
+
+bool sl_key_eq(const sl_key *a, const sl_key *b)
+{
+    return a->ino == b->ino && a->dev == b->dev && a->birth_ns == b->birth_ns;
+}
+
+uint64_t sl_hash_bytes(const char *bytes, size_t len)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA2_CTX sha;
+    uint64_t hash;
+
+    SHA256Init(&sha);
+    SHA256Update(&sha, (const uint8_t *)bytes, len);
+    SHA256Final(digest, &sha);
+    memcpy(&hash, digest, sizeof hash);
+    return hash ? hash : 1;
+}
+
+/* The (up to) 64 bytes before offset; how many, or -1. */
+static ssize_t bytes_before(int fd, bool packed, uint64_t offset, char out[SL_CHECK_BYTES])
+{
+    size_t len = offset < SL_CHECK_BYTES ? (size_t)offset : SL_CHECK_BYTES;
+    ssize_t n =
+        packed ? sl_inflate_before(fd, offset, out) : pread(fd, out, len, (off_t)(offset - len));
+
+    return n == (ssize_t)len ? n : -1;
+}
+
+uint64_t sl_generation_hash(const sl_generation *g, uint64_t offset)
+{
+    char bytes[SL_CHECK_BYTES];
+    ssize_t n;
+
+    if (g->body != SL_BODY_OPEN || g->packed) /* in a .gz it would cost an inflate each time */
+        return 0;
+    n = bytes_before(g->fd, false, offset, bytes);
+    return n < 0 ? 0 : sl_hash_bytes(bytes, (size_t)n);
+}
+
+bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size)
+{
+    for (size_t i = 0; i < g->check_count; i++) {
+        const sl_saved_position *p = &g->checks[i];
+        char bytes[SL_CHECK_BYTES];
+        ssize_t n;
+
+        if (p->at.offset > size)
+            return false;
+        if (!p->hash)
+            continue;
+        n = bytes_before(fd, g->packed, p->at.offset, bytes);
+        if (n < 0 || sl_hash_bytes(bytes, (size_t)n) != p->hash)
+            return false;
+    }
+    return true;
+}
+
+/* --- sources --- */
+
+sl_source *sl_source_new(sl_pod *pod, const char *container)
+{
+    size_t len = strlen(container);
+    sl_source *s = sl_alloc(sizeof *s + len + 1);
+
+    memcpy(s->container, container, len + 1);
+    s->pod = pod;
+    s->next_seq = s->old_seq = 1;
+    sl_list_init(&s->generations);
+    sl_list_init(&s->cursors);
+    sl_list_append(&pod->sources, &s->link);
+    return s;
+}
+
+void sl_generation_close(sl_watch *w, sl_generation *g)
+{
+    sl_watch_remove(w, &g->watch);
+    sl_inflate_free(g->inflate);
+    g->inflate = NULL;
+    if (g->fd >= 0)
+        close(g->fd);
+    g->fd = -1;
+}
+
+static void forget(sl_watch *w, sl_generation *g)
+{
+    sl_generation_close(w, g);
+    sl_list_remove(&g->link);
+    free(g->checks);
+    free(g->file);
+    free(g);
+}
+
+void sl_source_free(sl_watch *w, sl_source *s)
+{
+    sl_watch_remove(w, &s->watch);
+    SL_LIST_EACH_SAFE(&s->generations, link)
+    forget(w, SL_CONTAINER_OF(link, sl_generation, link));
+    sl_list_remove(&s->link);
+    sl_list_remove(&s->dirty);
+    sl_list_remove(&s->hot);
+    free(s);
+}
+
+static sl_generation *new_generation(sl_source *s, const char *file, uint32_t attempt, uint64_t seq)
+{
+    sl_generation *g = sl_alloc(sizeof *g);
+
+    g->source = s;
+    g->seq = seq;
+    g->file = sl_strdup(file);
+    g->attempt = attempt;
+    g->fd = -1;
+    g->body = SL_BODY_SOUGHT;
+    g->end = g->closed_size = UINT64_MAX;
+    sl_list_append(&s->generations, &g->link);
+    return g;
+}
+
+sl_generation *sl_source_add(sl_source *s, const char *file, uint32_t attempt)
+{
+    return new_generation(s, file, attempt, s->next_seq++);
+}
+
+static void restore_checks(sl_generation *g, const sl_saved_source *saved)
+{
+    g->checks = sl_alloc(saved->cursor_count * SL_STREAMS * sizeof *g->checks);
+    for (size_t c = 0; c < saved->cursor_count; c++) {
+        for (int stream = 0; stream < SL_STREAMS; stream++) {
+            const sl_saved_position *p = &saved->cursors[c].streams[stream];
+
+            if (p->at.seq == g->seq)
+                g->checks[g->check_count++] = *p;
+        }
+    }
+}
+
+/* The place before which no lane needs anything. */
+static uint64_t least_seq(const sl_saved_source *saved)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (size_t c = 0; c < saved->cursor_count; c++) {
+        for (int stream = 0; stream < SL_STREAMS; stream++) {
+            uint64_t seq = saved->cursors[c].streams[stream].at.seq;
+
+            if (seq < least)
+                least = seq;
+        }
+    }
+    return saved->cursor_count > 0 ? least : 0;
+}
+
+void sl_source_restore(sl_source *s, const sl_saved_source *saved)
+{
+    uint64_t least = least_seq(saved);
+
+    s->known = true;
+    s->next_seq = s->old_seq = saved->next_seq;
+    for (size_t i = 0; i < saved->generation_count; i++) {
+        const sl_saved_generation *old = &saved->generations[i];
+        sl_generation *g = new_generation(s, old->file, old->attempt, old->seq);
+
+        g->key = (sl_key){old->dev, old->ino, old->birth_ns};
+        if (sl_name_is_set(&old->name))
+            sl_generation_set_name(g, &old->name, old->first_ns);
+        g->size = old->size;
+        g->begin = old->begin;
+        g->end = old->end;
+        g->gone_reason = SL_LOST_DELETED;
+        if (g->seq < least && g->end != UINT64_MAX)
+            g->body = SL_BODY_SHUT;
+        restore_checks(g, saved);
+    }
+}
+
+static sl_generation *generation_of(const sl_source *s, sl_link *link)
+{
+    return link == &s->generations ? NULL : SL_CONTAINER_OF(link, sl_generation, link);
+}
+
+sl_generation *sl_source_find(const sl_source *s, const sl_key *key)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        sl_generation *g = generation_of(s, link);
+
+        if (sl_key_eq(&g->key, key) && !g->packed)
+            return g;
+    }
+    return NULL;
+}
+
+sl_generation *sl_source_next(const sl_source *s, const sl_generation *g)
+{
+    return generation_of(s, g ? g->link.next : s->generations.next);
+}
+
+sl_generation *sl_source_at(const sl_source *s, uint64_t seq)
+{
+    sl_generation *g = sl_source_next(s, NULL);
+
+    while (g && g->seq < seq)
+        g = sl_source_next(s, g);
+    return g;
+}
+
+bool sl_source_is_checked(const sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        if (generation_of(s, link)->body == SL_BODY_CHECKED)
+            return true;
+    }
+    return false;
+}
+
+static bool grew(const sl_generation *g)
+{
+    struct stat st;
+
+    return g->key.ino && /* else it goes on as another generation already */
+           !g->packed && !fstat(g->fd, &st) && (uint64_t)st.st_size > g->end;
+}
+
+bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
+{
+    bool more = false;
+
+    SL_LIST_EACH_SAFE(&s->generations, link)
+    {
+        sl_generation *g = generation_of(s, link);
+        bool left = g->seq < frontier.seq;
+        bool over = g->seq == frontier.seq && !g->linked && g->closed_size == g->size &&
+                    frontier.offset >= g->size; /* deleted, closed, and delivered */
+
+        if ((!left && !over) || g->body == SL_BODY_CHECKED)
+            continue;
+        if (g->body == SL_BODY_OPEN) {
+            if (left && grew(g)) {
+                if (!sl_generation_go_on(g))
+                    continue; /* no descriptor: asked again at the next checkpoint */
+                more = true;
+            }
+            sl_generation_close(w, g);
+            g->body = SL_BODY_SHUT;
+            g->end = over ? g->size : g->end;
+        }
+        if (left && !g->linked)
+            forget(w, g);
+    }
+    return more;
+}
+
+/* --- generations --- */
+
+bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slice first, bool whole,
+                sl_name *name, int64_t *first_ns)
+{
+    size_t max = first.len < SL_FIRST_LINE_MAX ? first.len : SL_FIRST_LINE_MAX;
+    const char *newline = memchr(first.ptr, '\n', max);
+    size_t len = newline ? (size_t)(newline - first.ptr) : max;
+    const sl_slice parts[] = {s->pod->namespace, s->pod->uid, sl_str(s->container)};
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char number[24], minute[16] = {0};
+    sl_record rec = {0};
+    SHA2_CTX sha;
+
+    if (!newline && max < SL_FIRST_LINE_MAX && !(whole && max > 0))
+        return false;
+    SHA256Init(&sha);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        SHA256Update(&sha, (const uint8_t *)parts[i].ptr, parts[i].len);
+        SHA256Update(&sha, (const uint8_t *)"/", 1); /* in none of the parts */
+    }
+    snprintf(number, sizeof number, "%u\n", attempt);
+    SHA256Update(&sha, (const uint8_t *)number, strlen(number));
+    SHA256Update(&sha, (const uint8_t *)first.ptr, len);
+    *first_ns = 0;
+    if (sl_decode_cri((sl_slice){first.ptr, len}, minute, &rec) == 0) {
+        *first_ns = sl_cri_time_ns(rec.time);
+    } else {
+        snprintf(number, sizeof number, "\n%" PRIx64, key->ino);
+        SHA256Update(&sha, (const uint8_t *)number, strlen(number));
+    }
+    SHA256Final(digest, &sha);
+    memcpy(name->bytes, digest, sizeof name->bytes);
+    return true;
+}
+
+void sl_generation_set_name(sl_generation *g, const sl_name *name, int64_t first_ns)
+{
+    g->name = *name;
+    g->first_ns = first_ns;
+    sl_name_format(g->name_text, name);
+}
+
+bool sl_generation_name(sl_generation *g, sl_slice first, bool whole)
+{
+    sl_name name;
+    int64_t first_ns;
+
+    if (!sl_name_of(g->source, g->attempt, &g->key, first, whole, &name, &first_ns))
+        return false;
+    sl_generation_set_name(g, &name, first_ns);
+    return true;
+}
+
+void sl_generation_look_up_name(sl_generation *g)
+{
+    char *first;
+    ssize_t n;
+
+    if (sl_name_is_set(&g->name) || g->body != SL_BODY_OPEN || g->packed)
+        return;
+    first = sl_alloc_raw(SL_FIRST_LINE_MAX);
+    n = pread(g->fd, first, SL_FIRST_LINE_MAX, 0);
+    if (n > 0)
+        (void)sl_generation_name(g, (sl_slice){first, (size_t)n}, false);
+    free(first);
+}
+
+sl_generation *sl_generation_replaced(sl_generation *g)
+{
+    sl_generation *next = sl_source_add(g->source, g->file, g->attempt);
+
+    next->key = g->key;
+    next->fd = g->fd;
+    next->body = SL_BODY_OPEN;
+    next->linked = g->linked;
+    next->waits_for_disk = g->waits_for_disk;
+    g->key = (sl_key){0};
+    g->fd = -1;
+    g->linked = false;
+    g->gone_reason = SL_LOST_TRUNCATED;
+    g->body = SL_BODY_SOUGHT;
+    return next;
+}
+
+sl_generation *sl_generation_go_on(sl_generation *g)
+{
+    int fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
+    sl_generation *more;
+
+    if (fd < 0)
+        return NULL;
+    more = sl_source_add(g->source, g->file, g->attempt);
+    sl_generation_set_name(more, &g->name, g->first_ns);
+    more->key = g->key;
+    more->fd = fd;
+    more->body = SL_BODY_OPEN;
+    more->begin = more->size = g->end;
+    more->closed_size = g->closed_size;
+    more->linked = g->linked;
+    more->waits_for_disk = g->waits_for_disk;
+    g->key = (sl_key){0};
+    g->linked = false;
+    return more;
+}
+
+bool sl_generation_is_live(const sl_generation *g)
+{
+    uint32_t attempt;
+
+    return g->body == SL_BODY_OPEN && !g->packed && g->linked &&
+           sl_file_parse(g->file, &attempt) == SL_FILE_LIVE;
+}
+
+bool sl_generation_is_left(sl_generation *g, uint64_t now_ms, int64_t wall_ns)
+{
+    struct stat st;
+    int64_t written_ns;
+
+    if (g->body != SL_BODY_OPEN || g->packed)
+        return true;
+    if (fstat(g->fd, &st))
+        return true;
+    if ((uint64_t)st.st_size != g->size || !g->still_since_ms) {
+        g->size = (uint64_t)st.st_size;
+        g->still_since_ms = now_ms;
+    }
+    if (g->closed_size == g->size)
+        return true;
+    written_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return now_ms - g->still_since_ms >= SL_STILL_MS ||
+           (written_ns <= wall_ns && wall_ns - written_ns >= SL_STILL_MS * INT64_C(1000000));
+}

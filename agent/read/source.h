@@ -1,0 +1,169 @@
+/* source.h - a source is one container of one pod: its generations in reading order.
+ *
+ * A generation is one file through all its names. Its key (device, inode, birth time) finds it again
+ * after a rename; its name (hash of the container, the attempt and the first line) is what it is
+ * called outside, and what tells it from another file with the same key. Lanes read along the list;
+ * a generation that any lane has left for the next one is sealed at `end`; what its writer adds
+ * after that comes again, as the same generation at the list's end, from `begin`.
+ *
+ * Owns     generations and their descriptors; the lanes' cursors are only kept here
+ * Thread   the loop's */
+#ifndef SL_READ_SOURCE_H
+#define SL_READ_SOURCE_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "flow/snapshot.h"
+#include "read/inflate.h"
+#include "read/watch.h"
+
+#include <sys/stat.h>
+
+typedef struct sl_source sl_source;
+typedef struct sl_generation sl_generation;
+
+typedef struct sl_key {
+    uint64_t dev, ino;
+    int64_t birth_ns; /* 0: the file system does not say */
+} sl_key;
+
+typedef enum {
+    SL_BODY_OPEN,    /* fd reads it */
+    SL_BODY_SHUT,    /* settled, and its descriptor given up */
+    SL_BODY_SOUGHT,  /* not there under its key: the next look at the folder decides */
+    SL_BODY_CHECKED, /* its .gz is being verified, in the pool */
+    SL_BODY_GONE     /* what was unread is lost */
+} sl_body;
+
+struct sl_generation {
+    sl_link link; /* in the source, in reading order */
+    sl_source *source;
+    uint64_t seq;
+    sl_key key;
+    sl_name name; /* zeros: its first line is not complete yet */
+    char name_text[SL_NAME_LEN + 1];
+    int64_t first_ns; /* time of its first record; 0: none, or not known yet */
+    uint32_t attempt;
+    char *file; /* its name in the folder, last seen */
+    sl_body body;
+    int fd;                  /* -1 unless open */
+    uint64_t size;           /* uncompressed, last seen */
+    uint64_t begin;          /* reading starts here; 0 but for what was added after sealing */
+    uint64_t end;            /* UINT64_MAX, or where it was left for the next one */
+    uint64_t closed_size;    /* its size when its writer let go; UINT64_MAX: it has not */
+    uint64_t still_since_ms; /* since when we find nothing new at `size`; 0: not looked yet */
+    sl_lost_reason gone_reason;
+    bool linked;         /* it, or its .gz, was in the folder at the last look */
+    bool packed;         /* fd is its .gz */
+    bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
+    sl_inflate *inflate;
+    sl_target watch;           /* one-shot, while the source sleeps */
+    sl_saved_position *checks; /* of the checkpoint, until they are verified */
+    size_t check_count;
+};
+
+/* One pod's folder. */
+typedef struct sl_pod {
+    sl_link link; /* in the discovery */
+    sl_link sources;
+    sl_target watch;
+    struct sl_discover *discover;
+    bool gone;
+    bool complained;   /* that it cannot be listed */
+    int64_t listed_ns; /* change time of the folder when it was last listed; 0: list it */
+    sl_slice namespace, pod, uid; /* into folder */
+    char folder[];
+} sl_pod;
+
+struct sl_source {
+    sl_link link;  /* in its pod */
+    sl_link dirty; /* its folder has to be listed */
+    sl_link hot;   /* read at every tick */
+    sl_pod *pod;
+    sl_target watch; /* its folder */
+    sl_link generations;
+    uint64_t next_seq;
+    uint64_t
+        old_seq; /* until its folder was looked at as a whole: generations before it are the last life's */
+    uint64_t active_ms; /* when something last happened */
+    int64_t listed_ns;
+    bool gone;       /* its folder is no more */
+    bool known;      /* it was in the checkpoint */
+    bool complained; /* an unreadable file of it was reported */
+    bool unsettled;  /* something could not be opened, or is not whole yet: look again */
+    sl_link cursors; /* the lanes' */
+    char container[];
+};
+
+/* The parts of "namespace_pod_uid", or of an old kubelet's "uid". false: neither. */
+bool sl_pod_parse(const char *folder, sl_slice *namespace, sl_slice *pod, sl_slice *uid);
+
+typedef enum { SL_FILE_OTHER, SL_FILE_LIVE, SL_FILE_ROTATED, SL_FILE_PACKED } sl_file_kind;
+
+/* "3.log" is live, "3.log.20261123-055921" or "3.log.1" rotated, either with ".gz" packed. */
+sl_file_kind sl_file_parse(const char *file, uint32_t *attempt);
+
+sl_source *sl_source_new(sl_pod *pod, const char *container);
+/* Its cursor is the caller's; closes what is open. */
+void sl_source_free(sl_watch *w, sl_source *s);
+
+/* Its generations as the checkpoint knew them, sought for now. */
+void sl_source_restore(sl_source *s, const sl_saved_source *saved);
+
+sl_generation *sl_source_find(const sl_source *s, const sl_key *key);
+sl_generation *sl_source_add(sl_source *s, const char *file, uint32_t attempt);
+/* The one after g, or the first one for NULL; NULL: there is none. */
+sl_generation *sl_source_next(const sl_source *s, const sl_generation *g);
+/* The first one at or behind `seq`, or NULL. */
+sl_generation *sl_source_at(const sl_source *s, uint64_t seq);
+/* A .gz of it is out in the pool: it may not be freed. */
+bool sl_source_is_checked(const sl_source *s);
+/* Nothing before `frontier` is needed any more: descriptors are closed, and generations that have
+ * left the folder forgotten.
+ * returns  one of them grew after it was left: there is more to read */
+bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier);
+
+/* What fstat() says now: size and key. Returns 0 or -errno. */
+sl_err sl_key_of(int fd, const char *path, sl_key *key, uint64_t *size, mode_t *mode);
+bool sl_key_eq(const sl_key *a, const sl_key *b);
+
+/* Names g after its first line.
+ * first   the file's beginning
+ * whole   there is no more of it: a line without newline is complete
+ * returns false: the line is not complete, and shorter than 64 KiB */
+bool sl_generation_name(sl_generation *g, sl_slice first, bool whole);
+/* The same from the file itself, where it is open and its first line is there. */
+void sl_generation_look_up_name(sl_generation *g);
+/* The same for a file that may become one: *name, and *first_ns, 0 if the line is not the runtime's.
+ * Such a line may begin many files, so the name takes the key in. */
+bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slice first, bool whole,
+                sl_name *name, int64_t *first_ns);
+void sl_generation_set_name(sl_generation *g, const sl_name *name, int64_t first_ns);
+/* Its file was cut or overwritten in place: what the path names goes on as a new generation, which
+ * is returned; g is sought among copies. */
+sl_generation *sl_generation_replaced(sl_generation *g);
+/* g was left, and its file is not done: what comes after g->end is a generation at the list's end.
+ * NULL: no descriptor for it. */
+sl_generation *sl_generation_go_on(sl_generation *g);
+/* The file that its writer has open now, whatever stands behind it in the list. */
+bool sl_generation_is_live(const sl_generation *g);
+/* Its writer has closed it, or has not written for SL_STILL_MS. Looks at the file.
+ * now_ms, wall_ns  of the clock */
+bool sl_generation_is_left(sl_generation *g, uint64_t now_ms, int64_t wall_ns);
+void sl_generation_close(sl_watch *w, sl_generation *g);
+
+#define SL_STILL_MS       2000 /* a file that did not grow for so long is quiet */
+#define SL_FIRST_LINE_MAX ((size_t)64 << 10)
+#define SL_CHECK_BYTES    64
+
+/* Hash of up to 64 bytes, never 0. */
+uint64_t sl_hash_bytes(const char *bytes, size_t len);
+/* The hash of the (up to) 64 bytes before offset in an open generation; 0: could not be read. */
+uint64_t sl_generation_hash(const sl_generation *g, uint64_t offset);
+/* All positions of the checkpoint that lie in g fit what fd holds. */
+bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size);
+
+/* "root/pod/container[/file]"; PATH_MAX bytes. */
+void sl_source_path(const sl_source *s, const char *file, char *out);
+
+#endif

@@ -1,0 +1,377 @@
+/* test_tail.c - what a tail makes of files that grow, move, vanish and come back: each row is a
+ * little story on a real folder, and the lines that have to come out of it. */
+#include "read/tail.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#define T "2026-01-02T03:04:05.00000000"
+
+static char root[64];
+static char folder[128];
+static uv_loop_t loop;
+static sl_hand_clock hand = SL_HAND_CLOCK;
+static sl_log quiet = SL_QUIET_LOG;
+static sl_discover *discover;
+static sl_reader reader;
+static sl_tail tail;
+static sl_source *source;
+static char got[4096];
+static int held;
+static bool full; /* refuse every line */
+
+static void note(const char *format, ...) SL_PRINTF(1, 2);
+
+static void note(const char *format, ...)
+{
+    size_t n = strlen(got);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(got + n, sizeof got - n, format, args);
+    va_end(args);
+}
+
+/* Lines appear by their text alone: "a ", a torn one as "a~ ", a piece as "a+ ". */
+static bool on_line(void *arg, sl_tail *t, const sl_line *line, sl_place at, uint64_t bytes)
+{
+    const char *text = line->bytes.ptr;
+    size_t len = line->bytes.len, skip = line->first && len > 40 ? 40 : 0;
+
+    (void)arg, (void)t;
+    if (full)
+        return false;
+    ck_assert_uint_gt(at.seq, 0);
+    ck_assert_uint_eq(bytes, len + (line->last && !line->torn));
+    if (len - skip > 100)
+        note("%zu bytes", len - skip);
+    else
+        note("%.*s", (int)(len - skip), text + skip);
+    note("%s%s ", line->torn ? "~" : "", line->last ? "" : "+");
+    return true;
+}
+
+static bool on_ended(void *arg, sl_tail *t)
+{
+    (void)arg, (void)t;
+    return true;
+}
+
+static void on_lost(void *arg, sl_tail *t, const sl_generation *g, uint64_t from, uint64_t to)
+{
+    (void)arg, (void)t;
+    note("[lost %s %d-%d] ", sl_lost_names[g->gone_reason], (int)from, (int)to);
+}
+
+static void on_warmed(void *arg, sl_tail *t)
+{
+    (void)arg, (void)t;
+}
+
+static bool on_wants(void *arg, const sl_pod *pod, const char *container)
+{
+    (void)arg, (void)pod, (void)container;
+    return true;
+}
+
+static const sl_saved_source *on_saved(void *arg, const sl_source *s)
+{
+    (void)arg, (void)s;
+    return NULL;
+}
+
+static void on_found(void *arg, sl_source *s)
+{
+    (void)arg;
+    source = s;
+    sl_tail_init(&tail, s, (sl_place){0});
+}
+
+static void on_ready(void *arg, sl_source *s)
+{
+    (void)arg, (void)s;
+}
+
+static void on_scanned(void *arg)
+{
+    (void)arg;
+}
+
+static void setup(bool poll)
+{
+    uv_loop_init(&loop);
+    discover = sl_discover_new(&(sl_discover_options){.loop = &loop,
+                                                      .log = &quiet,
+                                                      .clock = &hand.clock,
+                                                      .root = root,
+                                                      .poll = poll,
+                                                      .wants = on_wants,
+                                                      .saved = on_saved,
+                                                      .found = on_found,
+                                                      .ready = on_ready,
+                                                      .scanned = on_scanned,
+                                                      .overflowed = on_scanned});
+    reader = (sl_reader){.loop = &loop,
+                         .clock = &hand.clock,
+                         .discover = discover,
+                         .log = &quiet,
+                         .line = on_line,
+                         .attempt_ended = on_ended,
+                         .lost = on_lost,
+                         .warmed = on_warmed};
+    sl_reader_init(&reader);
+    sl_discover_start(discover);
+}
+
+static void teardown(void)
+{
+    sl_discover_stop(discover);
+    uv_run(&loop, UV_RUN_DEFAULT); /* its handles are closed before it is freed */
+    sl_discover_free(discover);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+    sl_reader_fini(&reader);
+    if (held >= 0)
+        close(held);
+    sl_scratch_gone(root);
+}
+
+static void read_all(bool poll)
+{
+    sl_tail_state state = SL_TAIL_MORE;
+    uint64_t bytes;
+
+    if (poll)
+        sl_discover_rescan(discover);
+    for (int i = 0; i < 20; i++)
+        uv_run(&loop, UV_RUN_NOWAIT); /* events, scans, and a look that a replaced file asked for */
+    for (int i = 0; i < 100 && (state == SL_TAIL_MORE || state == SL_TAIL_COLD); i++) {
+        if (state == SL_TAIL_COLD)
+            tail.warm = true;
+        state = sl_tail_read(&reader, &tail, &bytes);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+}
+
+static const char *path_of(const char *file)
+{
+    static char paths[2][192];
+    static int which;
+
+    which = !which;
+    snprintf(paths[which], sizeof paths[which], "%s/%s", folder, file);
+    return paths[which];
+}
+
+static void append(int fd, const char *text)
+{
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void copy(const char *from, const char *to)
+{
+    char bytes[4096];
+    int in = open(path_of(from), O_RDONLY), out = open(path_of(to), O_WRONLY | O_CREAT, 0640);
+    ssize_t n = read(in, bytes, sizeof bytes);
+
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_eq(write(out, bytes, (size_t)n), n);
+    close(in);
+    close(out);
+}
+
+/* One step: a word, and what it needs. */
+static void act(const char *step, bool poll)
+{
+    char word[16] = "", file[64] = "", rest[512] = "";
+    int fd;
+
+    sscanf(step, "%15s %63s %511[^\f]", word, file, rest);
+    if (!strcmp(word, "write")) { /* open, append, close */
+        fd = open(path_of(file), O_WRONLY | O_APPEND | O_CREAT, 0640);
+        append(fd, rest);
+        close(fd);
+    } else if (!strcmp(word, "hold")) { /* open, and stay so */
+        held = open(path_of(file), O_WRONLY | O_APPEND | O_CREAT, 0640);
+        append(held, rest);
+    } else if (!strcmp(word, "more")) { /* to what is held */
+        append(held, strchr(step, ' ') + 1);
+    } else if (!strcmp(word, "close")) {
+        close(held);
+        held = -1;
+    } else if (!strcmp(word, "big")) { /* so many KiB of one line without its end */
+        for (int i = 0; i < atoi(file); i++) {
+            char kib[1025];
+
+            memset(kib, 'x', 1024);
+            kib[1024] = 0;
+            append(held, kib);
+        }
+    } else if (!strcmp(word, "mv")) {
+        ck_assert_int_eq(rename(path_of(file), path_of(rest)), 0);
+    } else if (!strcmp(word, "rm")) {
+        ck_assert_int_eq(unlink(path_of(file)), 0);
+    } else if (!strcmp(word, "cp")) {
+        copy(file, rest);
+    } else if (!strcmp(word, "cut")) {
+        ck_assert_int_eq(truncate(path_of(file), 0), 0);
+    } else if (!strcmp(word, "rmdir")) {
+        ck_assert_int_eq(rmdir(folder), 0);
+    } else if (!strcmp(word, "wait")) {
+        hand.ms += 3000;
+    } else if (!strcmp(word, "full")) {
+        full = !full;
+    } else if (!strcmp(word, "settle")) { /* all that was read is delivered */
+        sl_source_settled(sl_discover_watch(discover), source, tail.at);
+    } else if (!strcmp(word, "expect")) {
+        ck_assert_str_eq(got, strchr(step, ' ') + 1);
+    } else {
+        ck_assert_str_eq(word, "read");
+        read_all(poll);
+    }
+}
+
+static const struct {
+    const char *name;
+    const char *steps[20];
+    const char *lines;
+} rows[] = {
+    {"T-TAIL-07: a line is whole when its newline is there",
+     {"hold 0.log " T "1Z stdout F hel", "read", "read", "more lo\n", "read", "more " T "2Z half",
+      "read"},
+     "hello "},
+    {"T-ROT-01: late writes to a renamed file, then the new one",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1", "more " T "2Z stdout F b\n",
+      "write 0.log " T "3Z stdout F c\n", "read", "more " T "4Z stdout F d\n", "read", "close",
+      "read", "wait", "read"},
+     "a b d c "},
+    {"a renamed file whose writer never closes it is left when it is still",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "3Z stdout F c\n", "read", "expect a ", "wait", "read"},
+     "a c "},
+    {"T-ROT-02: two rotations between two looks",
+     {"write 0.log " T "1Z stdout F a\n", "mv 0.log 0.log.1", "write 0.log " T "2Z stdout F b\n",
+      "mv 0.log 0.log.2", "write 0.log " T "3Z stdout F c\n", "read", "wait", "read", "wait",
+      "read"},
+     "a b c "},
+    {"T-ROT-32: order is that of the first records, not of the names",
+     {"write 0.log.1 " T "2Z stdout F b\n", "write 0.log.2 " T "1Z stdout F a\n",
+      "write 0.log " T "3Z stdout F c\n", "read", "wait", "read", "wait", "read"},
+     "a b c "},
+    {"T-ROT-10: renamed, and renamed back: nothing twice",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1", "read", "mv 0.log.1 0.log",
+      "read", "more " T "2Z stdout F b\n", "read"},
+     "a b "},
+    {"T-ROT-15: cut to nothing, and written anew, shorter, longer, and as long as it was",
+     {"hold 0.log " T "1Z stdout F aa\n", "read", "cut 0.log", "read", "read",
+      "more " T "2Z stdout F b\n", "read", "cut 0.log", "more " T "3Z stdout F cccc\n", "read",
+      "read", "cut 0.log", "more " T "4Z stdout F dddd\n", "read", "read", "cut 0.log",
+      "more " T "5Z stdout F e\n" T "6Z stdout F f\n", "read", "read"},
+     "aa b cccc dddd e f "},
+    {"T-ROT-14: copied and cut: what was not read goes on in the copy",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "more " T "2Z stdout F b\n", "cp 0.log 0.log.1",
+      "cut 0.log", "more " T "3Z stdout F c\n", "read", "read", "wait", "read"},
+     "a b c "},
+    {"T-ROT-14: a copy of what was read is not read again",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "cp 0.log 0.log.1", "read", "cut 0.log",
+      "more " T "3Z stdout F c\n", "read", "read", "wait", "read"},
+     "a c "},
+    {"what was not read when it was cut, and is in no copy, is lost with its range",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
+      "cut 0.log", "full", "more " T "3Z stdout F c\n", "read", "read"},
+     "a [lost truncated 42-84] c "},
+    {"T-ROT-23: deleted and made again",
+     {"write 0.log " T "1Z stdout F a\n" T "2Z stdout F b\n", "read", "rm 0.log",
+      "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
+     "a b c "},
+    {"a deleted file is read to its end, and beyond while its writer writes",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "more " T "2Z stdout F b\n", "rm 0.log", "rmdir",
+      "read", "more " T "3Z stdout F c\n", "read"},
+     "a b c "},
+    {"T-ROT-13: a torn last line travels before the next file",
+     {"write 0.log " T "1Z stdout F a\n" T "2Z stdout F torn", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
+     "a torn~ c "},
+    {"the first line never ended: it is the name's line all the same",
+     {"write 0.log " T "2Z stdout F torn", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
+     "torn~ c "},
+    {"a line longer than the buffer comes in pieces",
+     {"hold 0.log " T "1Z stdout F ", "big 300", "more end\n" T "2Z stdout F b\n", "read"},
+     "262088 bytes+ 45115 bytes b "},
+    {"attempts in their order",
+     {"write 0.log " T "1Z stdout F a\n", "write 1.log " T "2Z stdout F b\n", "read", "wait",
+      "read", "write 10.log " T "4Z stdout F d\n", "write 2.log " T "3Z stdout F c\n", "read",
+      "wait", "read", "wait", "read"},
+     "a b c d "},
+    {"T-DISC-15: what is not ours",
+     {"write 0.log " T "1Z stdout F a\n", "write 0.log.tmp x\n", "write 0.log.1.gz x\n",
+      "write app.txt x\n", "read", "wait", "read"},
+     "a "},
+    {"a refused line comes again",
+     {"write 0.log " T "1Z stdout F a\n" T "2Z stdout F b\n", "full", "read", "full", "read"},
+     "a b "},
+    {"what was added after it had been left comes again, from there",
+     {"write 0.log " T "1Z stdout F a\n", "write 1.log " T "2Z stdout F b\n", "read", "wait",
+      "read", "settle", "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
+     "a b c "},
+    {"... and the live file is the live one all the same",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "settle",
+      "more " T "3Z stdout F late\n", "close", "read", "wait", "read",
+      "write 0.log " T "4Z stdout F c\n", "read", "wait", "read"},
+     "a b late c "},
+    {"... and what it got before the other one was delivered comes once",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "settle",
+      "more " T "3Z stdout F late\n", "close", "read", "wait", "read",
+      "write 0.log " T "4Z stdout F c\n", "read", "settle", "wait", "read"},
+     "a b late c "},
+    {"... also when it is deleted before it is read",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "settle",
+      "more " T "3Z stdout F late\n", "close", "read", "wait", "read",
+      "write 0.log " T "4Z stdout F c\n", "rm 0.log", "read", "wait", "read"},
+     "a b late c "},
+    {"what was added after it had been read, and before that was delivered",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "more " T "3Z stdout F late\n",
+      "close", "read", "expect a b ", "settle", "read", "wait", "read"},
+     "a b late "},
+};
+
+static void tell(size_t row, bool poll)
+{
+    got[0] = '\0';
+    held = -1;
+    full = false;
+    sl_scratch(root);
+    snprintf(folder, sizeof folder, "%s/shop_cart_uid", root);
+    mkdir(folder, 0755);
+    snprintf(folder, sizeof folder, "%s/shop_cart_uid/app", root);
+    mkdir(folder, 0755);
+    setup(poll);
+    for (int i = 0; i < 20 && rows[row].steps[i]; i++) {
+        act(rows[row].steps[i], poll);
+    }
+    ck_assert_msg(!strcmp(got, rows[row].lines), "%s (%s):\n got \"%s\"\nwant \"%s\"",
+                  rows[row].name, poll ? "polled" : "watched", got, rows[row].lines);
+    teardown();
+}
+
+START_TEST(tells_each_story_watched)
+{
+    tell((size_t)_i, false);
+}
+END_TEST
+
+START_TEST(tells_each_story_polled)
+{
+    tell((size_t)_i, true);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(tells_each_story_watched, rows), SL_ROWS(tells_each_story_polled, rows))
