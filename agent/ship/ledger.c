@@ -1,0 +1,123 @@
+/* ledger.c - see ledger.h. */
+#include "ship/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void sl_account_init(sl_account *a)
+{
+    *a = (sl_account){0};
+    for (int s = 0; s < SL_STREAMS; s++)
+        sl_list_init(&a->marks[s]);
+}
+
+static sl_mark *mark_of(const sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_mark, link);
+}
+
+uint32_t sl_account_mark(sl_account *a, sl_batch_pool *p, sl_batch *b, sl_stream stream,
+                         uint64_t seq, const char name[SL_NAME_LEN])
+{
+    uint32_t number;
+
+    if (a->marked_epoch != b->epoch) {
+        a->marked_epoch = b->epoch;
+        for (int s = 0; s < SL_STREAMS; s++)
+            a->marked[s] = UINT32_MAX;
+    }
+    number = a->marked[stream];
+    if (number != UINT32_MAX && b->marks[number]->first.seq == seq)
+        return number;
+    number = sl_batch_mark(p, b, a, stream, name);
+    b->marks[number]->first.seq = seq;
+    sl_list_append(&a->marks[stream], &b->marks[number]->link);
+    a->marked[stream] = number;
+    return number;
+}
+
+sl_place sl_account_frontier(const sl_account *a, sl_stream stream)
+{
+    sl_place at = a->read;
+
+    if (!sl_list_is_empty(&a->marks[stream]))
+        at = mark_of(a->marks[stream].next)->first;
+    else if (a->part[stream].seq)
+        at = a->part[stream];
+    return sl_place_cmp(at, a->resumed[stream]) < 0 ? a->resumed[stream] : at;
+}
+
+bool sl_account_is_settled(const sl_account *a)
+{
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (!sl_list_is_empty(&a->marks[s]) || a->part[s].seq)
+            return false;
+    }
+    return true;
+}
+
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome)
+{
+    for (uint32_t i = first; i < first + n; i++) {
+        sl_account *a = b->marks[b->rows[i].mark]->account;
+
+        if (outcome == SL_DELIVERED) {
+            a->books.delivered += b->rows[i].bytes;
+            a->books.delivered_records++;
+        } else {
+            a->books.dropped += b->rows[i].bytes; /* until there is a dead letter to put it in */
+        }
+        a->moved = true;
+        sl_batch_settle_row(b, i);
+    }
+}
+
+void sl_log_loss(sl_log *log, const char *output, const sl_loss *loss)
+{
+    char from[24], to[24], bytes[24], restart[16];
+    const sl_slice slices[] = {loss->namespace, loss->pod, loss->container, loss->generation};
+    char *texts[4];
+
+    for (int i = 0; i < 4; i++)
+        texts[i] = sl_strndup(slices[i].ptr, slices[i].len);
+    snprintf(from, sizeof from, "%" PRIu64, loss->from);
+    snprintf(to, sizeof to, "%" PRIu64, loss->to);
+    snprintf(bytes, sizeof bytes, "%" PRIu64, loss->to - loss->from);
+    snprintf(restart, sizeof restart, "%" PRIu32, loss->restart);
+    sl_log_fields(log, SL_LOG_ERROR, "lost", "reason", sl_lost_names[loss->reason], "namespace",
+                  texts[0], "pod", texts[1], "container", texts[2], "restart", restart, "file",
+                  loss->file, "generation", texts[3], "from", from, "to", to, "bytes", bytes,
+                  "output", output, NULL);
+    for (int i = 0; i < 4; i++)
+        free(texts[i]);
+}
+
+sl_books sl_account_books(const sl_account *a)
+{
+    sl_books books = a->books;
+
+    books.in_flight = a->part_bytes;
+    for (int s = 0; s < SL_STREAMS; s++)
+        SL_LIST_EACH(&a->marks[s], link)
+    books.in_flight += mark_of(link)->bytes;
+    return books;
+}
+
+void sl_books_add(sl_books *sum, const sl_books *one)
+{
+    sum->read += one->read;
+    sum->delivered += one->delivered;
+    sum->filtered += one->filtered;
+    sum->dead_lettered += one->dead_lettered;
+    sum->dropped += one->dropped;
+    sum->in_flight += one->in_flight;
+    sum->delivered_records += one->delivered_records;
+    for (int r = 0; r < SL_LOST_REASONS; r++)
+        sum->lost[r] += one->lost[r];
+}
+
+bool sl_books_balance(const sl_books *b)
+{
+    return b->read == b->delivered + b->filtered + b->dead_lettered + b->dropped + b->in_flight;
+}

@@ -1,0 +1,68 @@
+/* ledger.h - one lane's books on one source: how far each stream is safely delivered, and what
+ * became of every byte.
+ *
+ * Frontier of a stream = the start of its oldest record that is not settled: the first mark in its
+ * queue, else its open part, else the read position. Everything before it was answered for.
+ *
+ * Books (P3): read = delivered + filtered + dead-lettered + dropped + in flight, in bytes of the
+ * file, per process life; lost bytes were never read. In flight is added up anew from the marks and
+ * the open parts, so that the equation can fail.
+ *
+ * Thread   the loop's */
+#ifndef SL_SHIP_LEDGER_H
+#define SL_SHIP_LEDGER_H
+
+#include "base/log.h"
+#include "flow/batch.h"
+
+typedef struct sl_books {
+    uint64_t read, delivered, filtered, dead_lettered, dropped; /* bytes of the file */
+    uint64_t in_flight;
+    uint64_t delivered_records;
+    uint64_t lost[SL_LOST_REASONS];
+} sl_books;
+
+struct sl_account {
+    sl_link marks[SL_STREAMS]; /* in file order */
+    sl_place part[SL_STREAMS]; /* start of the open part; seq 0: there is none */
+    uint64_t part_bytes;       /* of all open parts */
+    sl_place read;             /* read position; every stream is read up to here */
+    sl_place resumed
+        [SL_STREAMS]; /* where the stream was when we started: the frontier is never before */
+    uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
+    uint64_t marked_epoch;
+    sl_books books;
+    bool moved; /* something changed since the last snapshot */
+};
+
+void sl_account_init(sl_account *a);
+
+/* The mark for records of this stream and generation in the open batch b: the last one, or a new
+ * one at the end of the stream's queue. */
+uint32_t sl_account_mark(sl_account *a, sl_batch_pool *p, sl_batch *b, sl_stream stream,
+                         uint64_t seq, const char name[SL_NAME_LEN]);
+
+sl_place sl_account_frontier(const sl_account *a, sl_stream stream);
+/* Nothing is open and nothing unsettled. */
+bool sl_account_is_settled(const sl_account *a);
+
+/* Rows first .. first + n - 1 of b are answered for good. */
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome);
+
+/* Says what was lost: which container, which generation, which bytes; counting is the caller's. */
+typedef struct sl_loss {
+    sl_lost_reason reason;
+    sl_slice namespace, pod, container, generation;
+    const char *file; /* its name, last seen */
+    uint32_t restart;
+    uint64_t from, to;
+} sl_loss;
+
+void sl_log_loss(sl_log *log, const char *output, const sl_loss *loss);
+
+/* The books, with in_flight added up. */
+sl_books sl_account_books(const sl_account *a);
+void sl_books_add(sl_books *sum, const sl_books *one);
+bool sl_books_balance(const sl_books *b);
+
+#endif

@@ -1,0 +1,230 @@
+/* test_batch.c - rows, marks and remainders of a batch; what the gate lets in; the ledger's books. */
+#include "flow/batch.h"
+#include "ship/ledger.h"
+#include "unit.h"
+
+#define ROW_BYTES 100 /* of the file, each record */
+
+static const char name[SL_NAME_LEN + 1] = "0123456789abcdefghijkl";
+
+static sl_batch_pool pool;
+static sl_account account;
+
+static void add(sl_batch *b, sl_stream stream, uint64_t seq, uint64_t offset, const char *text)
+{
+    sl_record rec = {.at = {seq, offset}, .bytes = ROW_BYTES, .stream = stream};
+    uint32_t mark = sl_account_mark(&account, &pool, b, stream, seq, name);
+    size_t len = strlen(text);
+
+    ck_assert(sl_batch_room(b, len));
+    memcpy(b->payload + b->used, text, len);
+    sl_batch_added(b, mark, len, 1, 1, &rec);
+    account.books.read += ROW_BYTES;
+    account.read = (sl_place){seq, offset + ROW_BYTES};
+}
+
+static void begin(void)
+{
+    sl_batch_pool_init(&pool, 1 << 20, 4096, 0);
+    sl_account_init(&account);
+}
+
+/* Answers as an output does: 'd' delivered, 'r' RETRY, 'x' rejected, a letter a row. */
+static bool answer(sl_batch *b, const char *answers)
+{
+    ck_assert_uint_eq(strlen(answers), b->row_count);
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        if (answers[i] == 'r')
+            b->rows[i].again = true;
+        else
+            sl_ledger_settle(b, i, 1, answers[i] == 'd' ? SL_DELIVERED : SL_REJECTED);
+    }
+    return sl_batch_keep_unsettled(b);
+}
+
+static void ck_frontier(sl_stream stream, uint64_t seq, uint64_t offset)
+{
+    sl_place at = sl_account_frontier(&account, stream);
+
+    ck_assert_uint_eq(at.seq, seq);
+    ck_assert_uint_eq(at.offset, offset);
+}
+
+/* --- remainders --- */
+
+static const struct {
+    const char *answers, *left;
+    uint64_t out, err; /* frontiers; 600 is the read position */
+    uint64_t delivered, dropped;
+} remainders[] = {
+    {"dddddd", "", 600, 600, 600, 0},         {"rrrrrr", "<a><B><c><D><e><F>", 0, 100, 0, 0},
+    {"rddddd", "<a>", 0, 600, 500, 0},        {"dddddr", "<F>", 600, 500, 500, 0},
+    {"drdrdd", "<B><D>", 600, 100, 400, 0},   {"ddrddd", "<c>", 200, 600, 500, 0},
+    {"dxrxdr", "<c><F>", 200, 500, 200, 200},
+};
+
+START_TEST(keeps_what_is_to_be_sent_again)
+{
+    static const char *const texts[] = {"<a>", "<B>", "<c>", "<D>", "<e>", "<F>"};
+    sl_batch *b;
+    sl_books books;
+    bool left;
+
+    begin();
+    b = sl_batch_new(&pool, 100);
+    for (uint64_t i = 0; i < 6; i++)
+        add(b, i % 2 ? SL_STDERR : SL_STDOUT, 1, i * ROW_BYTES, texts[i]);
+    ck_frontier(SL_STDOUT, 1, 0);
+    ck_frontier(SL_STDERR, 1, 100);
+    ck_frontier(SL_RAW, 1, 600);
+
+    left = answer(b, remainders[_i].answers);
+    ck_assert_int_eq(left, *remainders[_i].left != '\0');
+    ck_assert_slice_eq(sl_batch_payload(b), remainders[_i].left);
+    ck_frontier(SL_STDOUT, 1, remainders[_i].out);
+    ck_frontier(SL_STDERR, 1, remainders[_i].err);
+    books = sl_account_books(&account);
+    ck_assert_uint_eq(books.delivered, remainders[_i].delivered);
+    ck_assert_uint_eq(books.dropped, remainders[_i].dropped);
+    ck_assert(sl_books_balance(&books));
+    ck_assert_int_eq(sl_account_is_settled(&account), !left);
+
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        sl_item item;
+
+        sl_batch_item(b, i, &item);
+        ck_assert_uint_eq(item.value.len, 1); /* without its frame */
+        ck_assert_uint_eq(item.framed.len, 3);
+        ck_assert_slice_eq(item.generation, name);
+        ck_assert_uint_eq(item.offset, (uint64_t)((item.value.ptr[0] | 32) - 'a') * ROW_BYTES);
+    }
+    sl_batch_free(&pool, b);
+    sl_batch_pool_fini(&pool);
+}
+END_TEST
+
+/* --- several batches, answered in any order --- */
+
+static const struct {
+    const char *order; /* in which batches 0, 1, 2 are delivered */
+    uint64_t frontier[3];
+} orders[] = {
+    {"012", {200, 400, 600}},
+    {"210", {0, 0, 600}},
+    {"102", {0, 400, 600}},
+    {"021", {200, 200, 600}},
+};
+
+START_TEST(frontier_waits_for_the_oldest)
+{
+    sl_batch *batches[3];
+
+    begin();
+    for (uint64_t i = 0; i < 3; i++) {
+        batches[i] = sl_batch_new(&pool, 100);
+        add(batches[i], SL_STDOUT, 1, i * 200, "<a>");
+        add(batches[i], SL_STDOUT, 1, i * 200 + 100, "<b>");
+        ck_assert_uint_eq(batches[i]->mark_count, 1); /* one mark for both */
+    }
+    for (int i = 0; i < 3; i++) {
+        sl_batch *b = batches[orders[_i].order[i] - '0'];
+
+        ck_assert(!answer(b, "dd"));
+        sl_batch_free(&pool, b);
+        ck_frontier(SL_STDOUT, 1, orders[_i].frontier[i]);
+    }
+    sl_batch_pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(generations_have_marks_of_their_own)
+{
+    sl_batch *b;
+
+    begin();
+    b = sl_batch_new(&pool, 100);
+    add(b, SL_STDOUT, 1, 900, "<a>");
+    add(b, SL_STDOUT, 2, 0, "<b>");
+    add(b, SL_STDOUT, 2, 100, "<c>");
+    ck_assert_uint_eq(b->mark_count, 2);
+    ck_assert(answer(b, "drd"));
+    ck_frontier(SL_STDOUT, 2, 0);
+    ck_assert(!answer(b, "d"));
+    ck_frontier(SL_STDOUT, 2, 200);
+    sl_batch_free(&pool, b);
+    sl_batch_pool_fini(&pool);
+}
+END_TEST
+
+/* The memory of a batch is used again: its marks must not be taken for the old ones. */
+START_TEST(marks_do_not_outlive_their_batch)
+{
+    sl_batch *b, *again;
+
+    begin();
+    b = sl_batch_new(&pool, 100);
+    add(b, SL_STDOUT, 1, 0, "<a>");
+    ck_assert(!answer(b, "d"));
+    sl_batch_free(&pool, b);
+    again = sl_batch_new(&pool, 100);
+    ck_assert_ptr_eq(again, b);
+    add(again, SL_STDOUT, 1, 100, "<b>");
+    ck_assert_uint_eq(again->mark_count, 1);
+    ck_frontier(SL_STDOUT, 1, 100);
+    ck_assert(!answer(again, "d"));
+    ck_frontier(SL_STDOUT, 1, 200);
+    sl_batch_free(&pool, again);
+    sl_batch_pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(open_part_holds_its_stream_alone)
+{
+    begin();
+    account.read = (sl_place){3, 500};
+    account.part[SL_STDERR] = (sl_place){2, 40};
+    account.part_bytes = 60;
+    account.books.read = 60;
+    ck_frontier(SL_STDERR, 2, 40);
+    ck_frontier(SL_STDOUT, 3, 500);
+    ck_assert(!sl_account_is_settled(&account));
+    account.resumed[SL_STDOUT] = (sl_place){3, 900}; /* it was further when we started */
+    ck_frontier(SL_STDOUT, 3, 900);
+    ck_assert(sl_books_balance(&(sl_books){.read = 60, .in_flight = 60}));
+    ck_assert(!sl_books_balance(&(sl_books){.read = 60, .in_flight = 59}));
+}
+END_TEST
+
+/* --- the gate --- */
+
+START_TEST(gate_closes_and_opens)
+{
+    sl_batch *a, *b;
+
+    sl_batch_pool_init(&pool, 10000, 4096, 16);
+    a = sl_batch_new(&pool, 100);
+    b = sl_batch_new(&pool, 100);
+    ck_assert_ptr_nonnull(a);
+    ck_assert_ptr_nonnull(b);
+    ck_assert_ptr_null(sl_batch_new(&pool, 100));   /* full */
+    ck_assert_ptr_null(sl_batch_new(&pool, 50000)); /* and nothing large beside them */
+    sl_batch_free(&pool, a);
+    ck_assert_ptr_null(sl_batch_new(&pool, 50000));
+    sl_batch_free(&pool, b);
+    a = sl_batch_new(&pool, 50000); /* larger than the budget: it travels alone */
+    ck_assert_ptr_nonnull(a);
+    ck_assert_uint_eq(a->row_cap, 1);
+    ck_assert_ptr_null(sl_batch_new(&pool, 100));
+    sl_batch_free(&pool, a);
+    a = sl_batch_new(&pool, 100);
+    ck_assert_uint_eq(a->row_cap, 16); /* max_records */
+    sl_batch_free(&pool, a);
+    sl_batch_pool_fini(&pool);
+    ck_assert_uint_eq(pool.gate.held, 0);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(keeps_what_is_to_be_sent_again, remainders),
+        SL_ROWS(frontier_waits_for_the_oldest, orders), SL_ONE(generations_have_marks_of_their_own),
+        SL_ONE(marks_do_not_outlive_their_batch), SL_ONE(open_part_holds_its_stream_alone),
+        SL_ONE(gate_closes_and_opens))

@@ -1,0 +1,661 @@
+/* test_output.c - an output against a far end that follows a script. */
+#include "base/buf.h"
+#include "ship/output.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+/* --- the far end: a plugin that answers each sending of a batch with the next line of its script,
+ * a letter for each record: D delivered, R again, X or Y rejected for that reason --- */
+
+typedef enum { WITHIN, LATER, BACKWARDS, THREAD, SILENT } how;
+
+struct far_end {
+    const sl_host *host;
+    const char *const *script; /* NULL-terminated; its last line stays */
+    how how;
+    uint32_t retry_after_ms;
+    sl_batch *out[4];
+    uint32_t out_count, most_out;
+    sl_buf sent; /* what arrived: "abc|c|" */
+    uint64_t sent_at_ms[8];
+    uint32_t sendings;
+    int depth; /* of send() */
+    uv_timer_t *later;
+    pthread_t thread;
+    bool threaded, refuses_to_open, gives_up;
+    int closed;
+};
+
+struct far_plugin {
+    struct far_end *far;
+    uv_timer_t later; /* in here, to see that the host keeps it until it is closed */
+};
+
+static void answer_row(struct far_end *f, sl_batch *b, const char *line, uint32_t i)
+{
+    char letter[2] = {line[i], '\0'};
+    sl_answer answer = {.outcome = line[i] == 'D'   ? SL_DELIVERED
+                                   : line[i] == 'R' ? SL_RETRY
+                                                    : SL_REJECTED,
+                        .reason = sl_str(letter),
+                        .retry_after_ms = f->retry_after_ms};
+
+    f->host->answer(b, i, 1, &answer);
+    letter[0] = '?'; /* the reason was copied */
+}
+
+/* One batch that is out, by the next line. */
+static void answer_one(struct far_end *f, sl_batch *b)
+{
+    const char *line = *f->script;
+    uint32_t n = f->host->count(b);
+
+    ck_assert_uint_eq(n, strlen(line));
+    if (f->script[1])
+        f->script++;
+    for (uint32_t i = 0; i < n; i++)
+        answer_row(f, b, line, f->how == BACKWARDS ? n - 1 - i : i);
+}
+
+static void answer_all(struct far_end *f)
+{
+    for (uint32_t i = 0; i < f->out_count; i++)
+        answer_one(f, f->out[i]);
+    f->out_count = 0;
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    answer_all(timer->data);
+}
+
+static void *call_wake(void *arg)
+{
+    struct far_end *f = arg;
+
+    f->host->wake(f->host);
+    return NULL;
+}
+
+static void far_ready(void *self)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+
+    pthread_join(f->thread, NULL);
+    f->threaded = false;
+    answer_all(f);
+}
+
+static void far_send(void *self, sl_batch *b)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+
+    ck_assert_int_eq(f->depth++, 0);
+    for (uint32_t i = 0; i < f->host->count(b); i++) {
+        sl_item item;
+
+        f->host->record(b, i, &item);
+        ck_assert_uint_eq(item.framed.len, item.value.len + 1);
+        sl_buf_add(&f->sent, item.value.ptr, item.value.len);
+    }
+    sl_buf_add_text(&f->sent, "|");
+    if (f->sendings < 8)
+        f->sent_at_ms[f->sendings] = uv_now(f->host->loop);
+    f->sendings++;
+    f->out[f->out_count++] = b;
+    f->most_out = f->out_count > f->most_out ? f->out_count : f->most_out;
+    if (f->how == WITHIN || f->how == BACKWARDS) {
+        answer_all(f);
+    } else if (f->how == LATER) {
+        uv_timer_start(f->later, on_later, 0, 0);
+    } else if (f->how == THREAD && !f->threaded) {
+        f->threaded = true;
+        ck_assert_int_eq(pthread_create(&f->thread, NULL, call_wake, f), 0);
+    }
+    if (f->gives_up) {
+        f->host->give_up(f->host, "no reader");
+        f->host->give_up(f->host, "said twice");
+    }
+    f->depth--;
+}
+
+static sl_err far_open(void *self, const sl_host *host)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+
+    f->host = host;
+    ck_assert_uint_eq(host->size, sizeof *host);
+    host->log(host, SL_LOG_INFO, "open %d", 7);
+    if (f->refuses_to_open)
+        return UV_EACCES;
+    f->later = &((struct far_plugin *)self)->later;
+    uv_timer_init(host->loop, f->later);
+    f->later->data = f;
+    return 0;
+}
+
+static void far_cancel(void *self)
+{
+    static const char *const again[] = {"RRRR", NULL};
+    struct far_end *f = ((struct far_plugin *)self)->far;
+
+    f->script = again;
+    answer_all(f);
+}
+
+static void far_close(void *self)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+
+    ck_assert_uint_eq(f->out_count, 0);
+    ck_assert_int_eq(f->depth, 0);
+    f->closed++;
+    uv_close((uv_handle_t *)f->later, NULL);
+}
+
+static const sl_plugin far_patient = {
+    .self_size = sizeof(struct far_plugin),
+    .output = {.open = far_open, .send = far_send, .ready = far_ready, .close = far_close},
+};
+
+static const sl_plugin far_cancels = {
+    .self_size = sizeof(struct far_plugin),
+    .output = {.open = far_open,
+               .send = far_send,
+               .ready = far_ready,
+               .close = far_close,
+               .cancel = far_cancel},
+};
+
+/* --- the near end: what a lane does --- */
+
+struct near {
+    uv_loop_t loop;
+    sl_hand_clock clock;
+    sl_log log;
+    sl_batch_pool pool;
+    sl_output *output;
+    struct far_end far;
+    sl_buf settled;  /* "ab=D e=X " */
+    sl_buf returned; /* what was unsettled in batches that came back: "cd " */
+    uint32_t put, emptied;
+    int gave_up, closed;
+    bool close_when_empty;
+};
+
+static void add_values(sl_buf *out, const sl_batch *b, uint32_t first, uint32_t n)
+{
+    for (uint32_t i = first; i < first + n; i++)
+        sl_buf_add(out, b->payload + b->rows[i].at, 1);
+}
+
+static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
+{
+    struct near *near = arg;
+
+    ck_assert_int_eq(near->far.depth, 0);
+    add_values(&near->settled, b, first, n);
+    if (answer->outcome == SL_DELIVERED)
+        sl_buf_add_text(&near->settled, "=D ");
+    else
+        sl_buf_add_format(&near->settled, "=%.*s ", (int)answer->reason.len, answer->reason.ptr);
+    for (uint32_t i = first; i < first + n; i++)
+        sl_batch_settle_row(b, i);
+}
+
+static void on_emptied(void *arg, sl_batch *b)
+{
+    struct near *near = arg;
+
+    ck_assert_int_eq(near->far.depth, 0);
+    if (b->row_count > 0) {
+        add_values(&near->returned, b, 0, b->row_count);
+        sl_buf_add_text(&near->returned, " ");
+    }
+    sl_batch_free(&near->pool, b);
+    if (++near->emptied == near->put && near->close_when_empty)
+        sl_output_close(near->output);
+}
+
+static void on_gave_up(void *arg, const char *reason)
+{
+    struct near *near = arg;
+
+    ck_assert_str_eq(reason, "no reader");
+    ck_assert_int_eq(near->far.depth, 0);
+    near->gave_up++;
+    sl_output_close(near->output);
+}
+
+static void on_closed(void *arg)
+{
+    struct near *near = arg;
+
+    near->closed++;
+    sl_output_free(near->output);
+    near->output = NULL;
+}
+
+static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_flight)
+{
+    struct far_plugin self = {.far = &near->far};
+    sl_output_options options = {
+        .name = "far",
+        .plugin = plugin,
+        .self = &self,
+        .retry_max_ms = 1000,
+        .max_in_flight = max_in_flight,
+        .loop = &near->loop,
+        .clock = &near->clock.clock,
+        .log = &near->log,
+        .arg = near,
+        .settled = on_settled,
+        .emptied = on_emptied,
+        .gave_up = on_gave_up,
+        .closed = on_closed,
+    };
+
+    near->clock = (sl_hand_clock)SL_HAND_CLOCK;
+    near->log = (sl_log){.level = SL_LOG_INFO, .fd = memfd_create("log", 0)};
+    ck_assert_int_eq(uv_loop_init(&near->loop), 0);
+    sl_batch_pool_init(&near->pool, UINT64_MAX, 64, 0);
+    ck_assert_int_eq(sl_output_new(&options, &near->output),
+                     near->far.refuses_to_open ? UV_EACCES : 0);
+}
+
+static void tear_down(struct near *near)
+{
+    uv_run(&near->loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&near->loop), 0);
+    sl_batch_pool_fini(&near->pool); /* asserts that all batches came back */
+    sl_buf_fini(&near->settled);
+    sl_buf_fini(&near->returned);
+    sl_buf_fini(&near->far.sent);
+    close(near->log.fd);
+}
+
+/* One record for each letter. */
+static void put(struct near *near, const char *letters)
+{
+    sl_batch *b = sl_batch_new(&near->pool, 1);
+    char name[SL_NAME_LEN] = "generation";
+    uint32_t mark = sl_batch_mark(&near->pool, b, NULL, SL_STDOUT, name);
+
+    for (uint64_t i = 0; letters[i]; i++) {
+        sl_record rec = {.at = {1, i}, .bytes = 1};
+
+        b->payload[b->used] = letters[i];
+        b->payload[b->used + 1] = '\n';
+        sl_batch_added(b, mark, 2, 0, 1, &rec);
+    }
+    near->put++;
+    sl_output_put(near->output, b);
+}
+
+static size_t count_in_log(const struct near *near, const char *text)
+{
+    char log[65536];
+    ssize_t n = pread(near->log.fd, log, sizeof log - 1, 0);
+    size_t count = 0;
+
+    ck_assert_int_ge(n, 0);
+    log[n] = '\0';
+    for (const char *at = log; (at = strstr(at, text)); at++)
+        count++;
+    return count;
+}
+
+/* --- answers --- */
+
+static const struct {
+    const char *records;
+    const char *script[5];
+    const char *sent, *settled;
+} answer_rows[] = {
+    {"a", {"D"}, "a|", "a=D "},
+    {"abc", {"DDD"}, "abc|", "abc=D "},
+    {"abc", {"XXX"}, "abc|", "abc=X "},
+    {"abcd", {"XXYY"}, "abcd|", "ab=X cd=Y "},
+    {"abc", {"RRR", "DDD"}, "abc|abc|", "abc=D "},
+    {"abcdef", {"DDRRXD", "DR", "D"}, "abcdef|cd|d|", "ab=D e=X f=D c=D d=D "},
+    {"abcd", {"RDRX", "XR", "R", "D"}, "abcd|ac|c|c|", "b=D d=X a=X c=D "},
+    {"abcd", {"DXRD", "D"}, "abcd|c|", "a=D b=X d=D c=D "},
+};
+
+/* Each row, answered in each way. */
+START_TEST(answers_become_runs)
+{
+    int row = _i / SILENT;
+    struct near near = {.close_when_empty = true};
+
+    near.far = (struct far_end){.script = answer_rows[row].script, .how = (how)(_i % SILENT)};
+    set_up(&near, &far_patient, 1);
+    put(&near, answer_rows[row].records);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), answer_rows[row].sent);
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), answer_rows[row].settled);
+    ck_assert_uint_eq(near.emptied, 1);
+    ck_assert_int_eq(near.closed, 1);
+    ck_assert_int_eq(near.far.closed, 1);
+    tear_down(&near);
+}
+END_TEST
+
+static void on_too_late(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+START_TEST(ten_thousand_batches_neither_recurse_nor_wait)
+{
+    static const char *const script[] = {"D", NULL};
+    struct near near = {.close_when_empty = true};
+    bool too_late = false;
+    uv_timer_t timer;
+
+    near.far = (struct far_end){.script = script, .how = WITHIN};
+    set_up(&near, &far_patient, 1);
+    uv_timer_init(&near.loop, &timer);
+    timer.data = &too_late;
+    uv_timer_start(&timer, on_too_late, 60000, 0); /* what the loop would wait for */
+    for (int i = 0; i < 10000; i++)
+        put(&near, "a");
+    while (!near.closed)
+        uv_run(&near.loop, UV_RUN_ONCE);
+    ck_assert(!too_late);
+    ck_assert_uint_eq(near.emptied, 10000);
+    uv_close((uv_handle_t *)&timer, NULL);
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(no_more_in_flight_than_allowed)
+{
+    static const char *const script[] = {"D", NULL};
+    struct near near = {.close_when_empty = true};
+
+    near.far = (struct far_end){.script = script, .how = LATER};
+    set_up(&near, &far_patient, 3);
+    for (const char *letter = "abcdefgh"; *letter; letter++)
+        put(&near, (char[]){*letter, '\0'});
+    ck_assert_uint_eq(sl_output_waiting(near.output), 5);
+    ck_assert(!sl_output_is_idle(near.output));
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(near.far.most_out, 3);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), "a|b|c|d|e|f|g|h|");
+    ck_assert_uint_eq(near.emptied, 8);
+    tear_down(&near);
+}
+END_TEST
+
+/* The order in which two batches that were out together come back. */
+static const struct {
+    bool swapped;
+} order_rows[] = {{false}, {true}};
+
+START_TEST(what_comes_back_goes_out_in_its_old_order)
+{
+    static const char *const script[] = {"RR", "RR", "DD", NULL};
+    struct near near = {.close_when_empty = true};
+    sl_batch *first;
+
+    near.far = (struct far_end){.script = script, .how = SILENT};
+    set_up(&near, &far_patient, 2);
+    put(&near, "ab");
+    put(&near, "cd");
+    put(&near, "ef");
+    if (order_rows[_i].swapped) {
+        first = near.far.out[0];
+        near.far.out[0] = near.far.out[1];
+        near.far.out[1] = first;
+    }
+    near.far.how = LATER;
+    answer_all(&near.far);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), "ab|cd|ab|cd|ef|");
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), "ab=D cd=D ef=D ");
+    tear_down(&near);
+}
+END_TEST
+
+/* --- back-off --- */
+
+static const struct {
+    uint64_t failures, initial, max, random, want;
+} backoff_rows[] = {
+    {1, 500, 30000, 100, 500},       /* 400 + 100: the middle */
+    {1, 500, 30000, 0, 400},         /* a fifth less */
+    {1, 500, 30000, 200, 600},       /* a fifth more */
+    {1, 500, 30000, 201, 400},       /* and round again */
+    {2, 500, 30000, 0, 800},         /* doubled */
+    {6, 500, 30000, 0, 12800},       /* 16 s */
+    {7, 500, 30000, 0, 24000},       /* 30 s, not 32 */
+    {1000000, 500, 30000, 0, 24000}, /* stays */
+    {UINT64_MAX, 0, 30000, 7, 0},    /* and does not take for ever to find out */
+    {65, 1, UINT64_MAX, 0, UINT64_MAX - UINT64_MAX / 5},
+    {1, 500, 100, 0, 80},
+    {3, 1, 30000, 7, 4},
+};
+
+START_TEST(backoff_doubles)
+{
+    ck_assert_uint_eq(sl_backoff_ms(backoff_rows[_i].failures, backoff_rows[_i].initial,
+                                    backoff_rows[_i].max, backoff_rows[_i].random),
+                      backoff_rows[_i].want);
+}
+END_TEST
+
+START_TEST(far_end_may_ask_for_more_time)
+{
+    static const char *const script[] = {"R", "D", NULL};
+    struct near near = {.close_when_empty = true};
+
+    near.far = (struct far_end){.script = script, .how = WITHIN, .retry_after_ms = 40};
+    set_up(&near, &far_patient, 1);
+    put(&near, "a");
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(near.far.sendings, 2);
+    ck_assert_uint_ge(near.far.sent_at_ms[1] - near.far.sent_at_ms[0], 40);
+    tear_down(&near);
+}
+END_TEST
+
+static void run_until_sent(struct near *near, uint32_t sendings)
+{
+    while (near->far.sendings < sendings)
+        uv_run(&near->loop, UV_RUN_ONCE);
+}
+
+START_TEST(complains_once_a_minute)
+{
+    static const char *const script[] = {"R", "R", "R", "R", "R", "D", NULL};
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = script, .how = WITHIN};
+    set_up(&near, &far_patient, 1);
+    ck_assert_uint_eq(count_in_log(&near, "info  \"open 7\""), 0);
+    ck_assert_uint_eq(count_in_log(&near, "info  open 7 output=far"), 1);
+    put(&near, "a");
+    run_until_sent(&near, 4);
+    ck_assert_uint_eq(count_in_log(&near, "warn  cannot deliver, tries again output=far reason=R"),
+                      1);
+    near.clock.ms += 60000;
+    run_until_sent(&near, 6);
+    ck_assert_uint_eq(count_in_log(&near, "cannot deliver"), 2);
+    ck_assert_uint_eq(count_in_log(&near, "delivers again"), 0);
+    near.close_when_empty = true;
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_uint_eq(count_in_log(&near, "info  delivers again output=far"), 1);
+    ck_assert_uint_eq(near.emptied, 1);
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(retries_are_counted)
+{
+    static const char *const script[] = {"R", "R", "D", NULL};
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = script, .how = LATER};
+    set_up(&near, &far_patient, 1);
+    put(&near, "a");
+    while (near.emptied == 0)
+        uv_run(&near.loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(sl_output_retries(near.output), 2);
+    ck_assert(sl_output_is_idle(near.output));
+    sl_output_free(near.output); /* idle: may be freed without being closed */
+    tear_down(&near);
+    ck_assert_int_eq(near.far.closed, 1);
+}
+END_TEST
+
+/* --- close --- */
+
+static const struct {
+    const sl_plugin *plugin;
+    how how;
+    const char *script[3]; /* how what is out is answered */
+    const char *settled, *returned;
+} close_rows[] = {
+    {&far_cancels, SILENT, {"-"}, "", "abcd ef "},
+    {&far_patient, LATER, {"DDDD"}, "abcd=D ", "ef "},
+    {&far_patient, LATER, {"DRXR"}, "a=D c=X ", "bd ef "},
+    {&far_patient, WITHIN, {"RDRR"}, "b=D ", "acd ef "}, /* closed while it waits at home */
+    {&far_patient, THREAD, {"DDDR"}, "abc=D ", "d ef "},
+};
+
+START_TEST(close_gives_everything_back)
+{
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = close_rows[_i].script, .how = close_rows[_i].how};
+    set_up(&near, close_rows[_i].plugin, 1);
+    put(&near, "abcd");
+    put(&near, "ef");
+    sl_output_close(near.output);
+    sl_output_close(near.output);
+    ck_assert_int_eq(near.closed, 0);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), close_rows[_i].settled);
+    ck_assert_slice_eq(sl_buf_slice(&near.returned), close_rows[_i].returned);
+    ck_assert_uint_eq(near.emptied, 2);
+    ck_assert_int_eq(near.closed, 1);
+    ck_assert_int_eq(near.far.closed, 1);
+    ck_assert_uint_eq(near.far.sendings, 1);
+    ck_assert_uint_eq(count_in_log(&near, "cannot deliver"), 0);
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(close_ends_a_backoff)
+{
+    static const char *const script[] = {"R", NULL};
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = script, .how = WITHIN, .retry_after_ms = UINT32_MAX};
+    set_up(&near, &far_patient, 1);
+    put(&near, "a");
+    while (sl_output_waiting(near.output) == 0)
+        uv_run(&near.loop, UV_RUN_ONCE);
+    sl_output_close(near.output);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.returned), "a ");
+    ck_assert_int_eq(near.closed, 1);
+    tear_down(&near);
+}
+END_TEST
+
+/* Its time is up in the same turn of the loop in which the output closes, or while what is out
+ * comes home. */
+static const struct {
+    uint32_t max_in_flight;
+    const char *returned;
+} ending_rows[] = {{1, "a b "}, {2, "a b "}};
+
+static void on_close_time(uv_timer_t *timer)
+{
+    sl_output_close(timer->data);
+}
+
+START_TEST(close_forgets_the_backoff)
+{
+    static const char *const script[] = {"R", NULL};
+    struct near near = {0};
+    uv_timer_t timer;
+
+    near.far = (struct far_end){.script = script, .how = SILENT, .retry_after_ms = 5};
+    set_up(&near, &far_patient, ending_rows[_i].max_in_flight);
+    put(&near, "a");
+    put(&near, "b");
+    answer_one(&near.far, near.far.out[0]);
+    near.far.out[0] = near.far.out[--near.far.out_count];
+    uv_run(&near.loop, UV_RUN_NOWAIT); /* the batch comes home: the back-off begins */
+    ck_assert_uint_eq(sl_output_waiting(near.output) + near.far.out_count, 2);
+    uv_timer_init(&near.loop, &timer);
+    timer.data = near.output;
+    uv_timer_start(&timer, on_close_time, 4, 0);
+    for (uint64_t end = uv_hrtime() + 10000000; uv_hrtime() < end;)
+        ; /* until both are due */
+    uv_run(&near.loop, UV_RUN_NOWAIT);
+    answer_all(&near.far);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.returned), ending_rows[_i].returned);
+    ck_assert_int_eq(near.closed, 1);
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(giving_up_is_said_once_and_later)
+{
+    static const char *const script[] = {"R", NULL};
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = script, .how = WITHIN, .gives_up = true};
+    set_up(&near, &far_patient, 1);
+    put(&near, "a");
+    ck_assert_int_eq(near.gave_up, 0);
+    uv_run(&near.loop, UV_RUN_DEFAULT); /* on_gave_up() closes the output */
+    ck_assert_int_eq(near.gave_up, 1);
+    ck_assert_int_eq(near.closed, 1);
+    ck_assert_slice_eq(sl_buf_slice(&near.returned), "a ");
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(a_plugin_that_does_not_open_leaves_nothing)
+{
+    struct near near = {.far = {.refuses_to_open = true}};
+
+    set_up(&near, &far_patient, 1);
+    tear_down(&near);
+    ck_assert_int_eq(near.far.closed, 0);
+}
+END_TEST
+
+START_TEST(an_unused_output_can_be_freed)
+{
+    struct near near = {0};
+
+    set_up(&near, &far_patient, 1);
+    sl_output_free(near.output);
+    sl_output_free(NULL);
+    tear_down(&near);
+    ck_assert_int_eq(near.far.closed, 1);
+    ck_assert_int_eq(near.closed, 0);
+}
+END_TEST
+
+SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
+                            (int)SL_COUNT_OF(answer_rows) * SILENT),
+        SL_ONE(ten_thousand_batches_neither_recurse_nor_wait),
+        SL_ONE(no_more_in_flight_than_allowed),
+        SL_ROWS(what_comes_back_goes_out_in_its_old_order, order_rows),
+        SL_ROWS(backoff_doubles, backoff_rows), SL_ONE(far_end_may_ask_for_more_time),
+        SL_ONE(complains_once_a_minute), SL_ONE(retries_are_counted),
+        SL_ROWS(close_gives_everything_back, close_rows), SL_ONE(close_ends_a_backoff),
+        SL_ROWS(close_forgets_the_backoff, ending_rows), SL_ONE(giving_up_is_said_once_and_later),
+        SL_ONE(a_plugin_that_does_not_open_leaves_nothing), SL_ONE(an_unused_output_can_be_freed))
