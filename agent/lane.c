@@ -1,0 +1,665 @@
+/* lane.c - the way of a line, from one source's file to one output: read this first.
+ *
+ *   on_turn -> sl_tail_read -> on_line -> decode -> join -> on_message -> encode -> batch -> seal
+ *   on_settled <- answers <- output <- queue <------------------------------------------------+
+ *
+ * Who has something to read stands in a ring. A turn of the loop reads one buffer from each in turn,
+ * until its budget of bytes or time is used up, and goes on in the next turn where it stopped: so a
+ * busy source waits for the quiet ones, not they for it. Before a line is looked at, its room is
+ * made sure of, in the open batch and among the open parts; no room, and the line stays in the file.
+ */
+#include "lane.h"
+
+#include "read/join.h"
+#include "read/tail.h"
+
+#include <stdlib.h>
+
+#define TURN_BYTES ((uint64_t)4 << 20)
+#define TURN_NS    UINT64_C(5000000)
+#define RETRY_MS \
+    1037 /* no multiple of a tick: an overdue part waits for room, or for its source to be read */
+
+struct sl_cursor {
+    sl_link in_source; /* one of the source's cursors */
+    sl_link in_lane;
+    sl_link ready; /* in the ring */
+    sl_lane *lane;
+    sl_source *source;
+    sl_tail tail;
+    sl_joined joined;
+    sl_account account;
+    bool resuming;   /* some stream was further than the read position */
+    sl_block *block; /* rendered for generation block_seq; NULL: not now */
+    uint64_t block_seq;
+    char block_name[SL_NAME_LEN];
+    sl_saved_position saved[SL_STREAMS]; /* as last saved, with their hashes */
+};
+
+struct sl_lane {
+    sl_lane_options options;
+    sl_reader reader;
+    sl_link cursors, ready;
+    sl_join join;
+    sl_batch_pool pool;
+    sl_batch *open; /* NULL: the next record opens one */
+    sl_encoder *encoder;
+    uint16_t before, after; /* bytes of frame around each record */
+    sl_output *output;
+    uv_idle_t turn;
+    uv_timer_t age;   /* the open batch's */
+    uv_timer_t parts; /* the oldest part's */
+    bool paused;      /* the gate is closed */
+    bool draining, closing;
+    int64_t now_ns; /* wall clock of this turn: the time of lines that have none */
+    uint64_t now_ms;
+    sl_books gone;     /* of sources that were forgotten */
+    sl_link left_over; /* batches that came back unsettled at the end */
+};
+
+static sl_cursor *cursor_of(const sl_lane *l, const sl_source *s)
+{
+    SL_LIST_EACH(&s->cursors, link)
+    {
+        sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_source);
+
+        if (c->lane == l)
+            return c;
+    }
+    return NULL;
+}
+
+/* --- batches --- */
+
+static void seal(sl_lane *l)
+{
+    sl_batch *b = l->open;
+
+    if (!b || b->row_count == 0)
+        return;
+    l->open = NULL;
+    uv_timer_stop(&l->age);
+    sl_output_put(l->output, b);
+}
+
+/* A batch without an age leaves at the end of each turn; but not to wait behind others: it goes on
+ * filling until it is their turn. */
+static void seal_if_wanted(sl_lane *l)
+{
+    if (l->options.max_age_ms == 0 && sl_output_waiting(l->output) == 0)
+        seal(l);
+}
+
+static void on_age(uv_timer_t *timer)
+{
+    seal(SL_CONTAINER_OF(timer, sl_lane, age));
+}
+
+/* Opened for a line that became a part, and too small for the next one. */
+static void drop_empty(sl_lane *l)
+{
+    if (l->open)
+        sl_batch_free(&l->pool, l->open);
+    l->open = NULL;
+}
+
+/* Room in the open batch for a message of up to `len` bytes. false: the gate is closed. */
+static bool make_room(sl_lane *l, const sl_cursor *c, size_t len)
+{
+    size_t bytes = sl_encode_room(c->block, len < l->join.max_record ? len : l->join.max_record);
+
+    if (SL_LIKELY(l->open && sl_batch_room(l->open, bytes)))
+        return true;
+    seal(l);
+    drop_empty(l);
+    l->open = sl_batch_new(&l->pool, bytes);
+    if (!l->open) {
+        l->paused = true;
+        return false;
+    }
+    l->open->opened_ms = l->now_ms;
+    return true;
+}
+
+/* The bytes that are constant in the records of that generation. */
+static void render_block(sl_cursor *c, uint64_t seq)
+{
+    const sl_generation *g = sl_source_at(c->source, seq);
+    const sl_pod *pod = c->source->pod;
+    sl_origin origin = {pod->namespace, pod->pod,    pod->uid, sl_str(c->source->container),
+                        g->attempt,     g->name_text};
+
+    SL_ASSERT(g->seq == seq); /* an open or unread record holds its generation */
+    free(c->block);
+    c->block = sl_encoder_block(c->lane->encoder, &origin);
+    c->block_seq = seq;
+    memcpy(c->block_name, g->name_text, SL_NAME_LEN);
+}
+
+static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
+{
+    sl_batch *b = l->open;
+    uint32_t mark;
+    size_t len;
+
+    /* multiline, metadata and filters have their place here */
+    if (SL_UNLIKELY(c->block_seq != rec->at.seq || !c->block))
+        render_block(c, rec->at.seq); /* of the generation where a joined record began */
+    if (b->row_count == 0 && l->options.max_age_ms > 0 && !l->draining)
+        uv_timer_start(&l->age, on_age, l->options.max_age_ms, 0);
+    mark = sl_account_mark(&c->account, &l->pool, b, rec->stream, rec->at.seq, c->block_name);
+    len = sl_encode(l->encoder, c->block, rec, b->payload + b->used);
+    sl_batch_added(b, mark, len, l->before, l->after, rec);
+}
+
+/* --- lines --- */
+
+static void watch_parts(sl_lane *l);
+
+/* The oldest open part ships as it is. false: no room for it. */
+static bool give_up_part(sl_lane *l, sl_part *part, bool rest_follows)
+{
+    sl_cursor *c = part->owner;
+    sl_record rec = {0};
+
+    if (!c->block)
+        render_block(c, part->at.seq);
+    if (!make_room(l, c, part->len))
+        return false;
+    sl_join_give_up(&c->joined, part, rest_follows, &rec);
+    on_message(l, c, &rec);
+    c->account.part_bytes -= rec.bytes;
+    c->account.part[rec.stream] = (sl_place){0};
+    sl_join_release(&l->join, &c->joined, rec.stream);
+    return true;
+}
+
+/* Memory for a line among the open parts, should it become one: the oldest ones make place. */
+static bool make_join_room(sl_lane *l, size_t longest, size_t len)
+{
+    sl_part *oldest;
+
+    while (!sl_join_fits(&l->join, longest, len) && (oldest = sl_join_oldest(&l->join))) {
+        if (!give_up_part(l, oldest, true))
+            return false;
+    }
+    return true;
+}
+
+/* How long a message that ends with this line may be. Only the part of its own stream can be its
+ * beginning: a large one of the other stream must not make each line travel in a batch of its own. */
+static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_line *line)
+{
+    sl_decoder decoder = c->tail.decoder; /* a copy: the line may be refused, and come again */
+    const sl_part *part;
+    sl_record rec;
+
+    if (SL_LIKELY(sl_join_longest(&c->joined) == 0))
+        return line->bytes.len;
+    sl_decode(&decoder, line, l->now_ns, &rec);
+    part = c->joined.parts[rec.stream];
+    return line->bytes.len + (part && rec.whole ? part->len : 0);
+}
+
+static void end_resume(sl_cursor *c, sl_place at)
+{
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (sl_place_cmp(at, c->account.resumed[s]) < 0)
+            return;
+    }
+    c->resuming = false;
+}
+
+static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, uint64_t bytes)
+{
+    sl_lane *l = arg;
+    sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
+    size_t longest = sl_join_longest(&c->joined);
+    sl_record rec;
+    bool whole;
+
+    if (SL_UNLIKELY(!c->block))
+        render_block(c, at.seq);
+    if (!make_join_room(l, longest, line->bytes.len) ||
+        !make_room(l, c, longest_message(l, c, line)))
+        return false;
+    rec.at = at;
+    rec.bytes = bytes;
+    sl_decode(&tail->decoder, line, l->now_ns, &rec); /* odd framing travels too, marked as raw */
+    if (SL_UNLIKELY(c->resuming)) {
+        if (sl_place_cmp(at, c->account.resumed[rec.stream]) < 0)
+            return true; /* this stream was here before we started */
+        end_resume(c, at);
+    }
+    c->account.books.read += bytes;
+    whole = sl_join_add(&l->join, &c->joined, c, l->now_ms, &rec);
+    if (SL_UNLIKELY(c->joined.parts[rec.stream])) { /* a fragment, or what completes one */
+        c->account.part_bytes += bytes;
+        if (!whole) {
+            c->account.part[rec.stream] = c->joined.parts[rec.stream]->at;
+            watch_parts(l);
+            return true;
+        }
+        c->account.part_bytes -= rec.bytes;
+        c->account.part[rec.stream] = (sl_place){0};
+    }
+    on_message(l, c, &rec);
+    sl_join_release(&l->join, &c->joined, rec.stream);
+    return true;
+}
+
+static bool on_attempt_ended(void *arg, sl_tail *tail)
+{
+    sl_lane *l = arg;
+    sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
+
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (c->joined.parts[s] && !give_up_part(l, c->joined.parts[s], false))
+            return false;
+        c->joined.cut[s] = false;
+    }
+    return true;
+}
+
+static void on_lost(void *arg, sl_tail *tail, const sl_generation *g, uint64_t from, uint64_t to)
+{
+    sl_lane *l = arg;
+    sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
+
+    c->account.books.lost[g->gone_reason] += to - from;
+    c->account.moved = true;
+    sl_log_loss(l->options.log, l->options.name,
+                &(sl_loss){.reason = g->gone_reason,
+                           .namespace = c->source->pod->namespace,
+                           .pod = c->source->pod->pod,
+                           .container = sl_str(c->source->container),
+                           .generation = sl_str(g->name_text),
+                           .file = g->file,
+                           .restart = g->attempt,
+                           .from = from,
+                           .to = to});
+    l->options.changed(l->options.arg);
+}
+
+/* --- time-outs of open parts --- */
+
+/* Its rest, if there is one, was not seen yet: while more of its source is there to read, a part waits. */
+static bool is_caught_up(const sl_cursor *c)
+{
+    const sl_generation *g = c->tail.generation;
+
+    return !sl_link_is_in(&c->ready) && !c->tail.warming && g &&
+           (sl_source_next(c->source, g) == NULL || sl_generation_is_live(g));
+}
+
+static bool is_overdue(const sl_lane *l, const sl_part *part)
+{
+    return l->now_ms - part->since_ms >= l->options.partial_timeout_ms;
+}
+
+static void on_parts(uv_timer_t *timer)
+{
+    sl_lane *l = SL_CONTAINER_OF(timer, sl_lane, parts);
+
+    l->now_ms = sl_now_ms(l->options.clock);
+    SL_LIST_EACH_SAFE(&l->join.parts, link)
+    {
+        sl_part *part = SL_CONTAINER_OF(link, sl_part, link);
+
+        if (!is_overdue(l, part)) /* they stand in order of age */
+            break;
+        if (!l->paused && is_caught_up(part->owner) && !give_up_part(l, part, true))
+            break;
+    }
+    seal(l);
+    watch_parts(l);
+}
+
+static void watch_parts(sl_lane *l)
+{
+    const sl_part *oldest = sl_join_oldest(&l->join);
+    uint64_t age;
+
+    if (!oldest || l->draining || uv_is_active((uv_handle_t *)&l->parts))
+        return;
+    age = sl_now_ms(l->options.clock) - oldest->since_ms;
+    uv_timer_start(
+        &l->parts, on_parts,
+        age < l->options.partial_timeout_ms ? l->options.partial_timeout_ms - age : RETRY_MS, 0);
+}
+
+/* --- turns --- */
+
+static void on_turn(uv_idle_t *idle);
+
+static void resume(sl_lane *l)
+{
+    if (!l->paused && !l->draining && !sl_list_is_empty(&l->ready))
+        uv_idle_start(&l->turn, on_turn);
+}
+
+static void make_ready(sl_cursor *c)
+{
+    if (sl_link_is_in(&c->ready))
+        return;
+    sl_list_append(&c->lane->ready, &c->ready);
+    resume(c->lane);
+}
+
+static void on_warmed(void *arg, sl_tail *tail)
+{
+    (void)arg;
+    make_ready(SL_CONTAINER_OF(tail, sl_cursor, tail));
+}
+
+/* One buffer of one source. Returns the bytes consumed. */
+static uint64_t read_one(sl_lane *l, sl_cursor *c)
+{
+    uint64_t bytes;
+    sl_tail_state state = sl_tail_read(&l->reader, &c->tail, &bytes);
+
+    if (sl_place_cmp(c->account.read, c->tail.at) != 0) {
+        c->account.read = c->tail.at;
+        c->account.moved = true;
+        l->options.changed(l->options.arg);
+    }
+    if (bytes > 0)
+        sl_follow_wake(l->options.follow, c->source);
+    if (state == SL_TAIL_MORE)
+        sl_list_append(&l->ready, &c->ready);
+    else if (state == SL_TAIL_FULL)
+        sl_list_prepend(&l->ready, &c->ready);
+    else if (state == SL_TAIL_COLD)
+        sl_tail_warm(&l->reader, &c->tail);
+    return bytes;
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    sl_lane *l = SL_CONTAINER_OF(idle, sl_lane, turn);
+    uint64_t bytes = 0, start = uv_hrtime();
+
+    l->now_ns = sl_wall_ns(l->options.clock);
+    l->now_ms = sl_now_ms(l->options.clock);
+    while (!sl_list_is_empty(&l->ready) && !l->paused && bytes < TURN_BYTES &&
+           uv_hrtime() - start < TURN_NS) {
+        sl_cursor *c = SL_CONTAINER_OF(l->ready.next, sl_cursor, ready);
+
+        sl_list_remove(&c->ready);
+        bytes += read_one(l, c);
+    }
+    seal_if_wanted(l);
+    if (sl_list_is_empty(&l->ready) || l->paused)
+        uv_idle_stop(idle);
+}
+
+/* --- answers --- */
+
+static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
+{
+    sl_lane *l = arg;
+
+    sl_ledger_settle(b, first, n, answer->outcome); /* moves the frontiers; a timer saves them */
+    l->options.changed(l->options.arg);
+}
+
+static void on_emptied(void *arg, sl_batch *b)
+{
+    sl_lane *l = arg;
+
+    if (b->row_count > 0 &&
+        l->closing) { /* unsettled: its marks hold the frontiers until they are saved */
+        sl_list_append(&l->left_over, &b->link);
+        return;
+    }
+    sl_batch_free(&l->pool, b);
+    l->paused = false;
+    seal_if_wanted(l);
+    resume(l);
+}
+
+/* --- sources --- */
+
+static void resume_at(sl_cursor *c, const sl_saved_cursor *saved)
+{
+    sl_place first = {0};
+
+    for (int s = 0; saved && s < SL_STREAMS; s++) {
+        sl_place at = saved->streams[s].at;
+
+        c->saved[s] = saved->streams[s];
+        c->account.resumed[s] = at;
+        if (at.seq && (!first.seq || sl_place_cmp(at, first) < 0))
+            first = at;
+    }
+    c->account.read = first;
+    sl_tail_init(&c->tail, c->source, first);
+    for (int s = 0; s < SL_STREAMS; s++)
+        c->resuming = c->resuming || sl_place_cmp(first, c->account.resumed[s]) < 0;
+}
+
+void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved)
+{
+    sl_cursor *c;
+
+    if (cursor_of(l, s) || !l->options.wants(l->options.arg, s->pod, s->container))
+        return;
+    c = sl_alloc(sizeof *c);
+    c->lane = l;
+    c->source = s;
+    sl_account_init(&c->account);
+    resume_at(c, saved);
+    sl_list_append(&s->cursors, &c->in_source);
+    sl_list_append(&l->cursors, &c->in_lane);
+}
+
+void sl_lane_ready(sl_lane *l, sl_source *s)
+{
+    sl_cursor *c = cursor_of(l, s);
+
+    if (c)
+        make_ready(c);
+}
+
+void sl_lane_slept(sl_lane *l, sl_source *s)
+{
+    sl_cursor *c = cursor_of(l, s);
+
+    if (!c)
+        return;
+    free(c->block); /* rendered anew when it wakes up */
+    c->block = NULL;
+    if (sl_output_is_idle(l->output) && sl_list_is_empty(&l->ready))
+        sl_batch_pool_trim(&l->pool);
+}
+
+bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s)
+{
+    const sl_cursor *c = cursor_of(l, s);
+
+    if (!c)
+        return true;
+    if (!s->gone || c->tail.warming || sl_link_is_in(&c->ready) ||
+        !sl_account_is_settled(&c->account))
+        return false;
+    return sl_tail_is_over(&l->reader, &c->tail);
+}
+
+void sl_lane_forget(sl_lane *l, sl_source *s)
+{
+    sl_cursor *c = cursor_of(l, s);
+    sl_books books;
+
+    if (!c)
+        return;
+    books = sl_account_books(&c->account);
+    sl_books_add(&l->gone, &books);
+    sl_join_drop(&l->join, &c->joined);
+    sl_list_remove(&c->in_source);
+    sl_list_remove(&c->in_lane);
+    sl_list_remove(&c->ready);
+    free(c->block);
+    free(c);
+}
+
+sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
+{
+    sl_cursor *c = cursor_of(l, s);
+    sl_place least = {UINT64_MAX, 0};
+
+    for (int i = 0; i < SL_STREAMS; i++) {
+        sl_saved_position *p = &c->saved[i];
+        sl_place at = sl_account_frontier(&c->account, (sl_stream)i);
+
+        if (sl_place_cmp(at, p->at) != 0) {
+            const sl_generation *g = sl_source_at(s, at.seq);
+
+            p->at = at;
+            if (i > 0 && sl_place_cmp(at, c->saved[i - 1].at) == 0)
+                p->hash = c->saved[i - 1].hash;
+            else
+                p->hash = g && g->seq == at.seq ? sl_generation_hash(g, at.offset) : 0;
+        }
+        out->streams[i] = *p;
+        if (sl_place_cmp(at, least) < 0)
+            least = at;
+    }
+    c->account.moved = false;
+    return least;
+}
+
+/* --- life --- */
+
+void sl_lane_drain(sl_lane *l)
+{
+    l->draining = true;
+    uv_idle_stop(&l->turn);
+    uv_timer_stop(&l->parts);
+    seal(l);
+}
+
+bool sl_lane_is_drained(const sl_lane *l)
+{
+    return sl_output_is_idle(l->output);
+}
+
+static void on_closed(void *arg)
+{
+    sl_lane *l = arg;
+
+    l->options.closed(l->options.arg);
+}
+
+void sl_lane_close(sl_lane *l)
+{
+    l->closing = true;
+    sl_output_close(l->output);
+}
+
+static void on_gave_up(void *arg, const char *reason)
+{
+    sl_lane *l = arg;
+
+    l->options.gave_up(l->options.arg, reason);
+}
+
+sl_books sl_lane_books(const sl_lane *l)
+{
+    sl_books sum = l->gone;
+
+    SL_LIST_EACH(&l->cursors, link)
+    {
+        sl_books one = sl_account_books(&SL_CONTAINER_OF(link, sl_cursor, in_lane)->account);
+
+        sl_books_add(&sum, &one);
+    }
+    return sum;
+}
+
+void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason)
+{
+    l->gone.lost[reason] += bytes;
+}
+
+sl_output *sl_lane_output(const sl_lane *l)
+{
+    return l->output;
+}
+
+const char *sl_lane_name(const sl_lane *l)
+{
+    return l->options.name;
+}
+
+sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
+{
+    sl_lane *l = sl_alloc(sizeof *l);
+    sl_output_options output = options->output;
+    uint64_t enough = (options->output.max_in_flight + UINT64_C(3)) * 2 * options->max_bytes;
+    uint64_t share = options->memory / 4 * 3;
+    sl_err err;
+
+    *out = NULL;
+    l->options = *options;
+    output.arg = l;
+    output.settled = on_settled;
+    output.emptied = on_emptied;
+    output.gave_up = on_gave_up;
+    output.closed = on_closed;
+    err = sl_output_new(&output, &l->output);
+    if (err) {
+        free(l);
+        return err;
+    }
+    sl_list_init(&l->cursors);
+    sl_list_init(&l->ready);
+    sl_list_init(&l->left_over);
+    l->reader = (sl_reader){.loop = options->loop,
+                            .clock = options->clock,
+                            .discover = options->discover,
+                            .log = options->log,
+                            .arg = l,
+                            .line = on_line,
+                            .attempt_ended = on_attempt_ended,
+                            .lost = on_lost,
+                            .warmed = on_warmed};
+    sl_reader_init(&l->reader);
+    sl_join_init(&l->join, options->memory / 4, options->max_record);
+    /* More batches than keep the output busy would only be memory: the files are the queue. */
+    sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
+                       (uint32_t)options->max_records);
+    l->encoder = sl_encoder_new(&options->encoder);
+    l->before = (uint16_t)sl_str(options->encoder.before).len;
+    l->after = (uint16_t)sl_str(options->encoder.after).len;
+    uv_idle_init(options->loop, &l->turn);
+    uv_timer_init(options->loop, &l->age);
+    uv_timer_init(options->loop, &l->parts);
+    *out = l;
+    return 0;
+}
+
+void sl_lane_stop(sl_lane *l)
+{
+    uv_close((uv_handle_t *)&l->turn, NULL);
+    uv_close((uv_handle_t *)&l->age, NULL);
+    uv_close((uv_handle_t *)&l->parts, NULL);
+}
+
+void sl_lane_free(sl_lane *l)
+{
+    if (!l)
+        return;
+    drop_empty(l);
+    SL_LIST_EACH_SAFE(&l->left_over, link)
+    {
+        sl_list_remove(link);
+        sl_batch_free(&l->pool, SL_CONTAINER_OF(link, sl_batch, link));
+    }
+    SL_LIST_EACH_SAFE(&l->cursors, link)
+    sl_lane_forget(l, SL_CONTAINER_OF(link, sl_cursor, in_lane)->source);
+    sl_batch_pool_fini(&l->pool);
+    sl_reader_fini(&l->reader);
+    sl_encoder_free(l->encoder);
+    sl_output_free(l->output);
+    free(l);
+}

@@ -1,0 +1,77 @@
+/* lane.h - a lane is one output with its own cursors on the sources that it wants: lane.c joins the
+ * stages in order, and is the file to read first.
+ *
+ * Owns     its cursors, batches, open parts, output
+ * Borrows  sources, from add() until forget()
+ * Thread   the loop's
+ * Limits   its share of memory_limit: three quarters for batches, one for open parts */
+#ifndef SL_LANE_H
+#define SL_LANE_H
+
+#include "base/clock.h"
+#include "read/follow.h"
+#include "shape/encode.h"
+#include "ship/ledger.h"
+#include "ship/output.h"
+
+typedef struct sl_lane sl_lane;
+typedef struct sl_cursor sl_cursor;
+
+typedef struct sl_lane_options {
+    const char *name;
+    uv_loop_t *loop;
+    const sl_clock *clock;
+    sl_log *log;
+    sl_discover *discover;
+    sl_follow *follow;
+    uint64_t memory; /* its share */
+    uint64_t max_record, partial_timeout_ms;
+    uint64_t max_bytes, max_records, max_age_ms; /* of a batch */
+    sl_encoder_options encoder;
+    sl_output_options output; /* its calls and arg are the lane's own, but for gave_up and closed */
+    bool (*wants)(void *arg, const sl_pod *pod, const char *container);
+    void *arg;
+    void (*changed)(void *arg); /* a position moved: there is something to save */
+    void (*gave_up)(void *arg, const char *reason);
+    void (*closed)(void *arg);
+} sl_lane_options;
+
+SL_MUST_USE sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out);
+/* After `closed`; NULL is accepted. Sources keep no trace of it. */
+void sl_lane_free(sl_lane *l);
+
+const char *sl_lane_name(const sl_lane *l);
+
+/* Follows s, from where the checkpoint left it.
+ * saved  NULL: from its beginning */
+void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved);
+/* Something happened in s. */
+void sl_lane_ready(sl_lane *l, sl_source *s);
+/* s is cold. */
+void sl_lane_slept(sl_lane *l, sl_source *s);
+/* Nothing of s is read, open or unsettled, and its folder is gone. */
+bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s);
+/* s is about to go. */
+void sl_lane_forget(sl_lane *l, sl_source *s);
+
+/* How far s is delivered, for the checkpoint. Hashes are computed where a position moved.
+ * returns  the smallest place of all streams */
+sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out);
+
+/* Reads no more; what is open is sent. */
+void sl_lane_drain(sl_lane *l);
+/* Everything that was read is answered for, but for open parts. */
+bool sl_lane_is_drained(const sl_lane *l);
+/* Takes back what is out; then `closed`. What is left is read again at the next start. */
+void sl_lane_close(sl_lane *l);
+
+/* Its handles go: the loop has to turn once before it is freed. */
+void sl_lane_stop(sl_lane *l);
+
+/* All sources together, forgotten ones too. */
+sl_books sl_lane_books(const sl_lane *l);
+/* Bytes that vanished unread of a source that has no folder any more. */
+void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason);
+sl_output *sl_lane_output(const sl_lane *l);
+
+#endif
