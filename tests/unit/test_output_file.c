@@ -1,0 +1,266 @@
+/* test_output_file.c - appends whole batches or nothing, and starts behind the last whole line. */
+#include "hand_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+extern const sl_plugin sl_plugin_file;
+
+/* As the host fills it in. */
+static sl_err open_plugin(sl_hand_host *h, const char *path, bool sync)
+{
+    char self[4096] = {0};
+
+    ck_assert_uint_le(sl_plugin_file.self_size, sizeof self);
+    for (const sl_option *o = sl_plugin_file.options; o->name; o++) {
+        if (o->type == SL_TEXT)
+            memcpy(self + o->offset, &path, sizeof path);
+        else
+            memcpy(self + o->offset, &sync, sizeof sync);
+    }
+    return sl_hand_open(h, &sl_plugin_file, self);
+}
+
+static bool has_said(sl_hand_host *h, const char *text)
+{
+    sl_buf_reserve(&h->said, 1);
+    h->said.ptr[h->said.len] = '\0';
+    return strstr(h->said.ptr, text);
+}
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
+    close(fd);
+}
+
+static void assert_file(const char *path, sl_slice want)
+{
+    char *got = sl_alloc(want.len + 1);
+    int fd = open(path, O_RDONLY);
+
+    ck_assert_int_eq(read(fd, got, want.len + 1), (ssize_t)want.len);
+    ck_assert(sl_slice_eq((sl_slice){got, want.len}, want));
+    close(fd);
+    free(got);
+}
+
+/* --- half a line at the end --- */
+
+static const struct {
+    size_t whole, half; /* bytes, of which the last one of `whole` is a newline */
+} torn_rows[] = {
+    {0, 0},     {0, 1},     {1, 0},           {1, 1},         {10, 5},
+    {65536, 0}, {65535, 1}, {65536, 1},       {65537, 65535}, {65537, 65536},
+    {1, 65536}, {1, 65535}, {100000, 200000}, {0, 300000},    {200000, 100000},
+};
+
+START_TEST(half_a_line_is_cut_off)
+{
+    size_t whole = torn_rows[_i].whole, size = whole + torn_rows[_i].half;
+    char folder[64], path[80], *bytes = sl_alloc(size + 1);
+    sl_hand_host h;
+
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    memset(bytes, 'x', size);
+    if (whole > 0)
+        bytes[whole - 1] = '\n';
+    write_file(path, bytes, size);
+    ck_assert_int_eq(open_plugin(&h, path, false), 0);
+    assert_file(path, (sl_slice){bytes, whole});
+    ck_assert_int_eq(has_said(&h, "cut off half a line"), size > whole);
+    sl_hand_close(&h, true);
+    free(bytes);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+START_TEST(a_file_of_no_lines_is_left_alone)
+{
+    char folder[64], path[80];
+    struct stat st;
+    sl_hand_host h;
+
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    write_file(path, "line\n", 5);
+    ck_assert_int_eq(truncate(path, 20 << 20), 0);
+    ck_assert_int_eq(open_plugin(&h, path, false), UV_EFBIG);
+    ck_assert(has_said(&h, path));
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_size, 20 << 20);
+    sl_hand_close(&h, false);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+/* --- what cannot be opened --- */
+
+static void make_fifo(const char *path)
+{
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+}
+
+static void make_folder(const char *path)
+{
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static const struct {
+    void (*make)(const char *path);
+    const char *name;
+    sl_err err;
+    const char *said;
+} refused_rows[] = {
+    {NULL, "no/such/folder/out", UV_ENOENT, "its folder has to be there"},
+    {make_folder, "out", UV_EISDIR, "/out: illegal operation on a directory"},
+    {make_fifo, "out", UV_EINVAL, "for a pipe or a terminal use an output of type stdout"},
+    {NULL, "%{kubernetes.namespace}.log", UV_ENOTSUP, "templates in `path` are not built yet"},
+};
+
+START_TEST(is_refused)
+{
+    char folder[64], path[128];
+    sl_hand_host h;
+
+    snprintf(path, sizeof path, "%s/%s", sl_scratch(folder), refused_rows[_i].name);
+    if (refused_rows[_i].make)
+        refused_rows[_i].make(path);
+    ck_assert_int_eq(open_plugin(&h, path, false), refused_rows[_i].err);
+    ck_assert_msg(has_said(&h, refused_rows[_i].said), "said %s", h.said.ptr);
+    ck_assert(has_said(&h, path));
+    sl_hand_close(&h, false);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+/* --- appending --- */
+
+static const struct {
+    bool sync;
+} sync_rows[] = {{false}, {true}};
+
+START_TEST(appends)
+{
+    sl_batch *first = sl_hand_batch(3, 5), *second = sl_hand_batch(1, 300000);
+    char folder[64], path[80];
+    sl_buf want = {0};
+    struct stat st;
+    sl_hand_host h;
+
+    umask(0);
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    ck_assert_int_eq(open_plugin(&h, path, sync_rows[_i].sync), 0);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode, S_IFREG | 0640);
+    sl_hand_send(&h, first);
+    ck_assert_uint_eq(first->unanswered, 3); /* the pool does it */
+    sl_hand_wait(&h, first);
+    sl_hand_send(&h, second);
+    sl_hand_wait(&h, second);
+    ck_assert_str_eq(first->answers, "DDD");
+    ck_assert_str_eq(second->answers, "D");
+    sl_buf_add(&want, first->payload.ptr, first->payload.len);
+    sl_buf_add(&want, second->payload.ptr, second->payload.len);
+    assert_file(path, sl_buf_slice(&want));
+    sl_buf_fini(&want);
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(first);
+    sl_hand_batch_free(second);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+static const struct {
+    size_t limit;   /* bytes that the file may have */
+    bool cut_short; /* somebody empties it before the batch that fails */
+} full_rows[] = {
+    {15, false}, /* not a byte more */
+    {22, false}, /* half a record fits */
+    {8, true},   /* its end is before ours now */
+};
+
+START_TEST(a_write_that_fails_leaves_nothing)
+{
+    sl_batch *first = sl_hand_batch(3, 5), *second = sl_hand_batch(2, 10);
+    sl_batch *again = sl_hand_batch(2, 10);
+    char folder[64], path[80];
+    struct rlimit before;
+    sl_buf want = {0};
+    sl_hand_host h;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    ck_assert_int_eq(open_plugin(&h, path, false), 0);
+    sl_hand_send(&h, first);
+    sl_hand_wait(&h, first);
+    if (full_rows[_i].cut_short)
+        ck_assert_int_eq(truncate(path, 0), 0);
+    else
+        sl_buf_add(&want, first->payload.ptr, first->payload.len);
+
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){full_rows[_i].limit, before.rlim_max});
+    sl_hand_send(&h, second);
+    sl_hand_wait(&h, second);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ck_assert_str_eq(second->answers, "RR");
+    ck_assert_ptr_nonnull(strstr(second->reason, path));
+    ck_assert_ptr_nonnull(strstr(second->reason, uv_strerror(UV_EFBIG)));
+    assert_file(path, sl_buf_slice(&want));
+
+    sl_hand_send(&h, again);
+    sl_hand_wait(&h, again);
+    ck_assert_str_eq(again->answers, "DD");
+    sl_buf_add(&want, again->payload.ptr, again->payload.len);
+    assert_file(path, sl_buf_slice(&want));
+    sl_buf_fini(&want);
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(first);
+    sl_hand_batch_free(second);
+    sl_hand_batch_free(again);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+/* On a disk of 64 KiB, where we may mount one. */
+START_TEST(a_full_disk_leaves_nothing)
+{
+    sl_batch *large = sl_hand_batch(100, 1000), *small = sl_hand_batch(10, 1000);
+    char folder[64], path[80];
+    sl_hand_host h;
+
+    sl_scratch(folder);
+    if (unshare(CLONE_NEWNS) || mount("none", "/", "", MS_REC | MS_PRIVATE, "") ||
+        mount("none", folder, "tmpfs", 0, "size=64k")) {
+        fprintf(stderr, "not root: skipped, rlimit rows do the same\n");
+    } else {
+        snprintf(path, sizeof path, "%s/out", folder);
+        ck_assert_int_eq(open_plugin(&h, path, false), 0);
+        sl_hand_send(&h, large);
+        sl_hand_wait(&h, large);
+        ck_assert_uint_eq(strspn(large->answers, "R"), 100);
+        ck_assert_ptr_nonnull(strstr(large->reason, uv_strerror(UV_ENOSPC)));
+        assert_file(path, (sl_slice){"", 0});
+        sl_hand_send(&h, small);
+        sl_hand_wait(&h, small);
+        ck_assert_uint_eq(strspn(small->answers, "D"), 10);
+        assert_file(path, sl_buf_slice(&small->payload));
+        sl_hand_close(&h, true);
+        ck_assert_int_eq(umount(folder), 0);
+    }
+    sl_hand_batch_free(large);
+    sl_hand_batch_free(small);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(half_a_line_is_cut_off, torn_rows), SL_ONE(a_file_of_no_lines_is_left_alone),
+        SL_ROWS(is_refused, refused_rows), SL_ROWS(appends, sync_rows),
+        SL_ROWS(a_write_that_fails_leaves_nothing, full_rows), SL_ONE(a_full_disk_leaves_nothing))
