@@ -1,0 +1,38 @@
+/* check.c - `sluice check`: is the configuration right? Touches nothing but the files it reads. */
+#include "cli/cli.h"
+#include "control/config.h"
+#include "control/units.h"
+
+#include <stdio.h>
+
+static void summarise(const sl_config *c, const char *before, sl_buf *out)
+{
+    const sl_output_config *o = &c->output;
+
+    sl_buf_add_format(out, "%s%s: ok\n", before, c->file ? c->file : "the built-in default");
+    sl_buf_add_format(out, "%sreads %s, writes %s to output \"%s\" (%s), state in %s, memory ",
+                      before, c->input.path, o->encoding == SL_ENCODING_TEXT ? "text" : "JSON",
+                      o->name, o->plugin->name, c->state_dir);
+    sl_number_format(SL_SIZE, c->memory_limit, out);
+    sl_buf_add_text(out, "\n");
+}
+
+int sl_cli_check(const sl_cli_args *args)
+{
+    sl_buf errors = {0}, out = {0};
+    sl_config *c = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    int code = SL_EXIT_USAGE;
+
+    if (c) {
+        summarise(c, args->verbose ? "# " : "", &out);
+        if (args->verbose)
+            sl_config_dump(c, &out);
+        code = sl_cli_print(&out);
+    } else {
+        fwrite(errors.ptr, 1, errors.len, stderr);
+    }
+    sl_config_free(c);
+    sl_buf_fini(&errors);
+    sl_buf_fini(&out);
+    return code;
+}

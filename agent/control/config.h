@@ -1,0 +1,67 @@
+/* config.h - sluice.yaml as one immutable struct, or every mistake in it at once.
+ *
+ * Owns     a sl_config owns all its texts; plugins' instances borrow them
+ * Thread   the loop's */
+#ifndef SL_CONTROL_CONFIG_H
+#define SL_CONTROL_CONFIG_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "shape/select.h"
+
+typedef enum { SL_START_BEGINNING, SL_START_END } sl_start_at;
+typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
+typedef enum { SL_ENCODING_JSON, SL_ENCODING_TEXT } sl_encoding;
+
+typedef struct sl_input_config {
+    const char *path;
+    sl_choice_lists select, exclude;
+    int start_at; /* sl_start_at */
+    int follow;   /* sl_follow_mode */
+    uint64_t max_record, partial_timeout_ms;
+} sl_input_config;
+
+typedef struct sl_output_config {
+    const char *name;
+    const sl_plugin *plugin;
+    void *self; /* plugin->self_size bytes, zeroed, options filled in: copied for each instance */
+    sl_choice_lists select, exclude;
+    sl_pairs fields;
+    int encoding; /* sl_encoding */
+    uint64_t max_bytes, max_records, max_age_ms;
+    uint64_t max_in_flight;
+    uint64_t retry_initial_ms, retry_max_ms;
+} sl_output_config;
+
+typedef struct sl_config {
+    const char *file; /* NULL: the built-in default */
+    const char *cluster, *node, *state_dir;
+    sl_pairs fields;
+    uint64_t memory_limit, checkpoint_interval_ms, shutdown_timeout_ms;
+    bool own_logs;
+    int log_level, log_format; /* sl_level, sl_log_format */
+    sl_input_config input;
+    sl_output_config output; /* one, until several are built */
+} sl_config;
+
+/* Reads, expands ${...}, checks. `sets` are `--set` values, "key=value" each.
+ * file      NULL: /etc/sluice/sluice.yaml if it exists, else the built-in default
+ * errors    every mistake, a paragraph each: place, line, caret, remedy; empty when there is none
+ * returns   NULL if there was any mistake */
+sl_config *sl_config_load(const char *file, const char *const *sets, size_t set_count,
+                          sl_buf *errors);
+/* The same from memory; `name` is what error texts call it. */
+sl_config *sl_config_parse(const char *name, sl_slice yaml, const char *const *sets,
+                           size_t set_count, sl_buf *errors);
+void sl_config_free(sl_config *c); /* accepts NULL */
+
+/* The whole configuration with its defaults as YAML; secrets and file contents as ***. */
+void sl_config_dump(const sl_config *c, sl_buf *out);
+
+/* All options as `sluice options [PLUGIN]` prints them.
+ * plugin    NULL: the agent's own and a list of plugins
+ * json      a line for each, instead of a table
+ * returns   false: there is no such plugin */
+bool sl_config_describe(const char *plugin, bool json, sl_buf *out);
+
+#endif

@@ -1,0 +1,162 @@
+/* rows.c - see rows.h. One more option is one more row here, one use, and one row in a test. */
+#include "control/rows.h"
+#include "control/units.h"
+
+#define KIB    UINT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define SECOND UINT64_C(1000)
+#define HOUR   (3600 * SECOND)
+
+#define AT(member) offsetof(sl_config, member)
+
+const sl_option sl_root_rows[] = {
+    {"version", SL_UNBUILT, 0, "1", "of this format", NULL, 0, 0},
+    {"cluster", SL_TEXT, AT(cluster), "${env:CLUSTER_NAME:-}", "name of the cluster", NULL, 0, 0},
+    {"node", SL_TEXT, AT(node), "${env:NODE_NAME:-}", "name of this node; empty: the host's", NULL,
+     0, 0},
+    {"fields", SL_MAP, AT(fields), "", "constant fields for every record", NULL, 0, 0},
+    {"state_dir", SL_TEXT, AT(state_dir), "/var/lib/sluice", "checkpoint and lock", NULL, 0, 0},
+    {"memory_limit", SL_SIZE, AT(memory_limit), "64MiB", "all buffers of the data path", NULL, MIB,
+     0},
+    {"checkpoint_interval", SL_TIME, AT(checkpoint_interval_ms), "1s",
+     "how often positions are saved, if they moved", NULL, 100, HOUR},
+    {"shutdown_timeout", SL_TIME, AT(shutdown_timeout_ms), "20s",
+     "how long a stop waits for what is on its way", NULL, 0, HOUR},
+    {"own_logs", SL_FLAG, AT(own_logs), "false", "read our own pod too", NULL, 0, 0},
+    {"log.level", SL_CHOICE, AT(log_level), "info", "own diagnostics, on stderr",
+     "error|warn|info|debug", 0, 0},
+    {"log.format", SL_CHOICE, AT(log_format), "text", "of own diagnostics", "text|json|logfmt", 0,
+     0},
+    {"reload", SL_UNBUILT, 0, NULL, "a changed file is taken over while running", NULL, 0, 0},
+    {"admin", SL_UNBUILT, 0, NULL, "metrics and health over HTTP", NULL, 0, 0},
+    {"metadata", SL_UNBUILT, 0, NULL, "what the cluster knows about a pod", NULL, 0, 0},
+    {"filters", SL_UNBUILT, 0, "", "keep, drop or change records", NULL, 0, 0},
+    {"limit.per_container", SL_UNBUILT, 0, "0", "bytes a second", NULL, 0, 0},
+    {"limit.per_namespace", SL_UNBUILT, 0, "0", "bytes a second", NULL, 0, 0},
+    {"plugins", SL_UNBUILT, 0, "", "plugins from .so files", NULL, 0, 0},
+    {0},
+};
+
+const sl_option sl_list_rows[] = {
+    {"inputs", SL_LIST, 0, NULL, "what to read: inputs.0, and so on", NULL, 0, 0},
+    {"outputs", SL_LIST, 0, NULL, "where to write: outputs.0, and so on", NULL, 0, 0},
+    {0},
+};
+
+#undef AT
+#define AT(member) offsetof(sl_input_config, member)
+
+const sl_option sl_input_type_rows[] = {
+    {"type", SL_UNBUILT, 0, "kubernetes", "what is read: kubernetes", "kubernetes|file", 0, 0},
+    {0},
+};
+
+const sl_option sl_input_rows[] = {
+    {"path", SL_TEXT, AT(path), "/var/log/pods", "a tree of pod folders", NULL, 0, 0},
+    {"select.namespaces", SL_LIST, AT(select.namespaces), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.pods", SL_LIST, AT(select.pods), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.containers", SL_LIST, AT(select.containers), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.labels", SL_UNBUILT, 0, "", "a selector of labels", NULL, 0, 0},
+    {"exclude.namespaces", SL_LIST, AT(exclude.namespaces), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.pods", SL_LIST, AT(exclude.pods), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.containers", SL_LIST, AT(exclude.containers), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.labels", SL_UNBUILT, 0, "", "a selector of labels", NULL, 0, 0},
+    {"start_at", SL_CHOICE, AT(start_at), "beginning",
+     "of files that are there at the very first start", "beginning|end|![0-9]*", 0, 0},
+    {"follow", SL_CHOICE, AT(follow), "auto", "auto: inotify, and polling where it fails",
+     "auto|poll", 0, 0},
+    {"max_record", SL_SIZE, AT(max_record), "512KiB", "of a record, after joining", NULL, 1,
+     64 * MIB},
+    {"partial_timeout", SL_TIME, AT(partial_timeout_ms), "5m",
+     "an unfinished part ships after this long, flagged", NULL, 1, 24 * HOUR},
+    {"on_oversize", SL_UNBUILT, 0, "truncate", "what becomes of a longer record",
+     "truncate|split|drop", 0, 0},
+    {"skip_empty", SL_UNBUILT, 0, "false", "empty lines are no records", "true|false", 0, 0},
+    {"ignore_older", SL_UNBUILT, 0, "0s", "files that were silent for so long", NULL, 0, 0},
+    {"multiline", SL_UNBUILT, 0, "none", "a stack trace as one record",
+     "none|java|python|go|ruby|dotnet|node|auto", 0, 0},
+    {"allowed_roots", SL_UNBUILT, 0, NULL, "where symlinks may lead", NULL, 0, 0},
+    {"pin", SL_UNBUILT, 0, NULL, "bounds of deleted files held open", NULL, 0, 0},
+    {0},
+};
+
+#undef AT
+#define AT(member) offsetof(sl_output_config, member)
+
+#define ENCODINGS "json|text" /* as sl_encoding counts them */
+
+/* What the plugin decides stands here as "": see sl_output_rows_for(). */
+const sl_option sl_output_rows[] = {
+    {"name", SL_TEXT, AT(name), "", "unique; default: its type", NULL, 0, 0},
+    {"select.namespaces", SL_LIST, AT(select.namespaces), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.pods", SL_LIST, AT(select.pods), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.containers", SL_LIST, AT(select.containers), "*", "globs; ! takes away", NULL, 0, 0},
+    {"select.labels", SL_UNBUILT, 0, "", "a selector of labels", NULL, 0, 0},
+    {"exclude.namespaces", SL_LIST, AT(exclude.namespaces), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.pods", SL_LIST, AT(exclude.pods), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.containers", SL_LIST, AT(exclude.containers), "", "globs; ! takes away", NULL, 0, 0},
+    {"exclude.labels", SL_UNBUILT, 0, "", "a selector of labels", NULL, 0, 0},
+    {"fields", SL_MAP, AT(fields), "", "constant fields for every record", NULL, 0, 0},
+    {"encoding", SL_CHOICE, AT(encoding), "", "of a record; of stdout text, if it is a terminal",
+     ENCODINGS, 0, 0},
+    {"schema", SL_UNBUILT, 0, "ecs", "names of the fields", "ecs|fluentbit|flat", 0, 0},
+    {"batch.max_bytes", SL_SIZE, AT(max_bytes), "", "encoded, before compression", NULL, KIB, GIB},
+    {"batch.max_records", SL_COUNT, AT(max_records), "65536", "in a batch", NULL, 1, 1 << 24},
+    {"batch.max_age", SL_TIME, AT(max_age_ms), "", "0s: sealed at the end of each read turn", NULL,
+     0, HOUR},
+    {"max_in_flight", SL_COUNT, AT(max_in_flight), "", "batches out at once", NULL, 1, 0},
+    {"retry.initial", SL_TIME, AT(retry_initial_ms), "500ms", "the first back-off; it doubles",
+     NULL, 1, HOUR},
+    {"retry.max", SL_TIME, AT(retry_max_ms), "30s", "the longest back-off", NULL, 1, HOUR},
+    {"retry.limit", SL_UNBUILT, 0, "0", "0: for ever", NULL, 0, 0},
+    {"start_at", SL_UNBUILT, 0, "now", "of an output that joins", "now|beginning", 0, 0},
+    {"filters", SL_UNBUILT, 0, "", "after those of all outputs", NULL, 0, 0},
+    {"dead_letter", SL_UNBUILT, 0, NULL, "what was refused, on disk", NULL, 0, 0},
+    {"reject_storm", SL_UNBUILT, 0, "wait", "when most are refused", "wait|continue", 0, 0},
+    {0},
+};
+
+#undef AT
+
+const sl_option *sl_output_type_rows(sl_store *store)
+{
+    sl_option *rows = sl_store_alloc(store, 2 * sizeof *rows);
+    const char *choices = "";
+
+    for (const sl_plugin *const *p = sl_plugins; *p; p++)
+        choices = sl_store_format(store, "%s%s|", choices, (*p)->name);
+    rows[0] = (sl_option){
+        "type", SL_CHOICE, offsetof(sl_output_type, plugin), NULL, "what takes the records", NULL,
+        0,      0};
+    rows[0].choices = sl_store_format(store, "%s!elasticsearch|!kafka", choices);
+    return rows;
+}
+
+const sl_option *sl_output_rows_for(sl_store *store, const sl_plugin *p, const char *encoding)
+{
+    sl_option *rows =
+        memcpy(sl_store_alloc(store, sizeof sl_output_rows), sl_output_rows, sizeof sl_output_rows);
+    sl_buf text = {0};
+
+    for (sl_option *row = rows; row->name; row++) {
+        text.len = 0;
+        if (!strcmp(row->name, "name")) {
+            row->fallback = p->name;
+        } else if (!strcmp(row->name, "encoding")) {
+            row->fallback = encoding;
+            row->choices = sl_store_format(store, "%s|!msgpack|!raw", p->output.encodings);
+        } else if (!strcmp(row->name, "max_in_flight")) {
+            row->max = p->output.max_in_flight;
+            row->fallback = sl_store_format(store, "%u", p->output.max_in_flight);
+        } else if (!strcmp(row->name, "batch.max_bytes")) {
+            sl_number_format(SL_SIZE, p->output.max_bytes, &text);
+            row->fallback = sl_store_text(store, sl_buf_slice(&text));
+        } else if (!strcmp(row->name, "batch.max_age")) {
+            sl_number_format(SL_TIME, p->output.max_age_ms, &text);
+            row->fallback = sl_store_text(store, sl_buf_slice(&text));
+        }
+    }
+    sl_buf_fini(&text);
+    return rows;
+}
