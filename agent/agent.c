@@ -1,0 +1,482 @@
+/* agent.c - see agent.h. The order: the lock, the state, the files, the lanes; and at the end the
+ * files, the lanes, the state, the lock. Nothing here wakes an idle agent.
+ *
+ * Owns     all that it starts
+ * Thread   the loop's */
+#include "agent.h"
+
+#include "control/signal.h"
+#include "control/state.h"
+#include "lane.h"
+#include "ship/lock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define STANDBY_MS     250 /* how often a standby looks whether the lock is free */
+#define STANDBY_SAY_MS UINT64_C(60000)
+
+typedef enum { AGENT_STANDBY, AGENT_RUNNING, AGENT_DRAINING, AGENT_CLOSING } phase;
+
+typedef struct agent {
+    const sl_config *config;
+    bool no_wait;
+    phase phase;
+    int exit_code;
+    sl_log log;
+    const sl_clock *clock;
+    uv_loop_t loop;
+    sl_signals *signals;
+    sl_lock lock;
+    uv_timer_t standby;  /* looks whether the lock is free */
+    uv_timer_t drain;    /* looks whether the lanes are drained */
+    uv_timer_t deadline; /* of draining */
+    uint64_t standby_said_ms;
+    sl_state *state;
+    sl_discover *discover;
+    sl_follow follow;
+    sl_lane **lanes;
+    size_t lane_count;
+    size_t lanes_open;
+} agent;
+
+/* --- sources --- */
+
+static bool wants(void *arg, sl_slice namespace, sl_slice pod, sl_slice uid, sl_slice container)
+{
+    const agent *a = arg;
+    const sl_config *config = a->config;
+    const char *own_uid = getenv("POD_UID"), *own_pod = getenv("POD_NAME");
+    sl_select input = {&config->input.select, &config->input.exclude};
+    sl_select output = {&config->output.select, &config->output.exclude};
+    char host[256] = "";
+
+    if (!config->own_logs) { /* with stdout as output it would feed itself */
+        if (own_uid && *own_uid) {
+            if (sl_slice_eq(uid, sl_str(own_uid)))
+                return false;
+        } else {
+            (void)gethostname(host, sizeof host - 1);
+            if (sl_slice_eq(pod, sl_str(own_pod && *own_pod ? own_pod : host)))
+                return false;
+        }
+    }
+    return sl_select_wants(&input, namespace, pod, container) &&
+           sl_select_wants(&output, namespace, pod, container);
+}
+
+static bool on_wants(void *arg, const sl_pod *pod, const char *container)
+{
+    return wants(arg, pod->namespace, pod->pod, pod->uid, sl_str(container));
+}
+
+static const sl_saved_source *on_saved(void *arg, const sl_source *s)
+{
+    agent *a = arg;
+
+    return sl_state_find(a->state, s);
+}
+
+static void on_found(void *arg, sl_source *s)
+{
+    agent *a = arg;
+
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_add(a->lanes[i], s, sl_state_find_cursor(a->state, s, a->lanes[i]));
+}
+
+static void on_scanned(void *arg)
+{
+    agent *a = arg;
+
+    sl_state_scanned(a->state);
+}
+
+static void on_changed(void *arg)
+{
+    agent *a = arg;
+
+    sl_state_changed(a->state);
+}
+
+static void read_source(void *arg, sl_source *s)
+{
+    agent *a = arg;
+
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_ready(a->lanes[i], s);
+}
+
+static void on_ready(void *arg, sl_source *s)
+{
+    agent *a = arg;
+
+    if (a->phase != AGENT_RUNNING)
+        return;
+    sl_follow_wake(&a->follow, s);
+    read_source(a, s);
+    sl_state_changed(a->state);
+}
+
+static void on_slept(void *arg, sl_source *s)
+{
+    agent *a = arg;
+
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_slept(a->lanes[i], s);
+}
+
+static void on_overflowed(void *arg)
+{
+    agent *a = arg;
+
+    sl_logf(&a->log, SL_LOG_WARN,
+            "the kernel's inotify queue overflowed: everything is looked at anew, and nothing is "
+            "missed; raise fs.inotify.max_queued_events if this comes often");
+}
+
+/* --- the end --- */
+
+static void close_timers(agent *a)
+{
+    uv_close((uv_handle_t *)&a->standby, NULL);
+    uv_close((uv_handle_t *)&a->drain, NULL);
+    uv_close((uv_handle_t *)&a->deadline, NULL);
+    sl_signals_free(a->signals);
+}
+
+static void on_lane_closed(void *arg)
+{
+    agent *a = arg;
+
+    if (--a->lanes_open > 0)
+        return;
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_stop(a->lanes[i]);
+    close_timers(a); /* with the last handle the loop ends */
+}
+
+static void close_lanes(agent *a)
+{
+    if (a->phase == AGENT_CLOSING)
+        return;
+    a->phase = AGENT_CLOSING;
+    uv_timer_stop(&a->deadline);
+    a->lanes_open = a->lane_count;
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_close(a->lanes[i]);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    agent *a = SL_CONTAINER_OF(timer, agent, deadline);
+
+    sl_logf(&a->log, SL_LOG_WARN,
+            "shutdown_timeout is over with records unacknowledged: they stay in the files, and are "
+            "sent at the next start");
+    close_lanes(a);
+}
+
+/* Every few milliseconds while we drain. */
+static void on_drain_turn(uv_timer_t *timer)
+{
+    agent *a = SL_CONTAINER_OF(timer, agent, drain);
+
+    for (size_t i = 0; i < a->lane_count; i++) {
+        if (!sl_lane_is_drained(a->lanes[i]))
+            return;
+    }
+    uv_timer_stop(timer);
+    close_lanes(a);
+}
+
+static void stop(agent *a)
+{
+    if (a->phase == AGENT_STANDBY) {
+        a->phase = AGENT_CLOSING;
+        close_timers(a);
+        return;
+    }
+    if (a->phase != AGENT_RUNNING)
+        return;
+    a->phase = AGENT_DRAINING;
+    sl_follow_stop(&a->follow);
+    sl_discover_stop(a->discover);
+    sl_state_stop(a->state); /* it is saved once more, when all is answered */
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_drain(a->lanes[i]);
+    uv_timer_start(&a->deadline, on_deadline, a->config->shutdown_timeout_ms, 0);
+    uv_timer_start(&a->drain, on_drain_turn, 0, 10);
+}
+
+static void on_stop(void *arg, unsigned count)
+{
+    agent *a = arg;
+
+    if (count > 1) {
+        sl_logf(&a->log, SL_LOG_WARN,
+                "a second signal: ending at once; what was not acknowledged "
+                "since the last checkpoint is sent again at the next start");
+        _exit(1);
+    }
+    sl_logf(&a->log, SL_LOG_INFO, "stopping: what was read is being delivered");
+    stop(a);
+}
+
+static void on_reload(void *arg)
+{
+    agent *a = arg;
+
+    sl_logf(&a->log, SL_LOG_WARN,
+            "SIGHUP: reload is not built yet in this version of sluice; restart it instead");
+}
+
+static void on_gave_up(void *arg, const char *reason)
+{
+    agent *a = arg;
+
+    sl_logf(&a->log, SL_LOG_ERROR, "%s: nothing can be delivered any more, so the agent stops",
+            reason);
+    a->exit_code = 1;
+    stop(a);
+    close_lanes(a);
+}
+
+static void log_books(agent *a)
+{
+    for (size_t i = 0; i < a->lane_count; i++) {
+        sl_books b = sl_lane_books(a->lanes[i]);
+        const uint64_t values[] = {b.read,
+                                   b.delivered,
+                                   b.filtered,
+                                   b.dead_lettered,
+                                   b.dropped,
+                                   b.in_flight,
+                                   b.lost[SL_LOST_DELETED] + b.lost[SL_LOST_TRUNCATED] +
+                                       b.lost[SL_LOST_VANISHED],
+                                   b.delivered_records};
+        char texts[8][24];
+
+        for (int k = 0; k < 8; k++)
+            snprintf(texts[k], sizeof texts[k], "%" PRIu64, values[k]);
+        sl_log_fields(&a->log, sl_books_balance(&b) ? SL_LOG_INFO : SL_LOG_ERROR, "books", "output",
+                      sl_lane_name(a->lanes[i]), "read_bytes", texts[0], "delivered_bytes",
+                      texts[1], "filtered_bytes", texts[2], "dead_lettered_bytes", texts[3],
+                      "dropped_bytes", texts[4], "in_flight_bytes", texts[5], "lost_bytes",
+                      texts[6], "delivered_records", texts[7], "balanced",
+                      sl_books_balance(&b) ? "true" : "false", NULL);
+    }
+}
+
+/* --- the beginning --- */
+
+static void raise_descriptors(agent *a)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        sl_logf(&a->log, SL_LOG_WARN, "the limit of open files stays as it is: %s",
+                strerror(errno));
+}
+
+static sl_err open_lanes(agent *a)
+{
+    const sl_output_config *o = &a->config->output;
+    const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: set, and not empty */
+    bool terminal = isatty(STDOUT_FILENO);
+    sl_lane_options options = {
+        .name = o->name,
+        .loop = &a->loop,
+        .clock = a->clock,
+        .log = &a->log,
+        .discover = a->discover,
+        .follow = &a->follow,
+        .memory = a->config->memory_limit,
+        .max_record = a->config->input.max_record,
+        .partial_timeout_ms = a->config->input.partial_timeout_ms,
+        .max_bytes = o->max_bytes,
+        .max_records = o->max_records,
+        .max_age_ms = o->max_age_ms,
+        .encoder = {.text = o->encoding == SL_ENCODING_TEXT,
+                    .terminal = terminal,
+                    .colour = terminal && !(no_colour && *no_colour),
+                    .node = a->config->node,
+                    .cluster = a->config->cluster,
+                    .fields = {&a->config->fields, &o->fields},
+                    .before = o->plugin->output.before,
+                    .after = o->plugin->output.after},
+        .output = {.name = o->name,
+                   .plugin = o->plugin,
+                   .self = o->self,
+                   .retry_initial_ms = o->retry_initial_ms,
+                   .retry_max_ms = o->retry_max_ms,
+                   .max_in_flight = (uint32_t)o->max_in_flight,
+                   .loop = &a->loop,
+                   .clock = a->clock,
+                   .log = &a->log},
+        .wants = on_wants,
+        .arg = a,
+        .changed = on_changed,
+        .gave_up = on_gave_up,
+        .closed = on_lane_closed,
+    };
+    sl_err err;
+
+    a->lanes = sl_alloc(sizeof(sl_lane *)); /* one, until a configuration may have several */
+    err = sl_lane_new(&options, &a->lanes[0]);
+    a->lane_count = err ? 0 : 1;
+    return err;
+}
+
+static void open_files(agent *a, bool fresh)
+{
+    const sl_input_config *input = &a->config->input;
+
+    a->discover = sl_discover_new(&(sl_discover_options){
+        .loop = &a->loop,
+        .log = &a->log,
+        .clock = a->clock,
+        .root = input->path,
+        .poll = input->follow == SL_FOLLOW_POLL,
+        .skip_existing = fresh && input->start_at == SL_START_END,
+        .arg = a,
+        .wants = on_wants,
+        .saved = on_saved,
+        .found = on_found,
+        .ready = on_ready,
+        .scanned = on_scanned,
+        .overflowed = on_overflowed,
+    });
+    a->follow = (sl_follow){.discover = a->discover,
+                            .clock = a->clock,
+                            .poll = input->follow == SL_FOLLOW_POLL,
+                            .arg = a,
+                            .ready = read_source,
+                            .slept = on_slept};
+    sl_follow_init(&a->follow, &a->loop);
+}
+
+/* We hold the lock. */
+static sl_err start(agent *a)
+{
+    bool fresh;
+    sl_err err;
+
+    a->phase = AGENT_RUNNING;
+    raise_descriptors(a);
+    a->state = sl_state_new(&(sl_state_options){.loop = &a->loop,
+                                                .clock = a->clock,
+                                                .log = &a->log,
+                                                .dir = a->config->state_dir,
+                                                .interval_ms = a->config->checkpoint_interval_ms,
+                                                .arg = a,
+                                                .wants = wants});
+    err = sl_state_load(a->state, &fresh);
+    if (err)
+        return err;
+    open_files(a, fresh);
+    err = open_lanes(a);
+    if (err)
+        return err;
+    sl_state_follow(a->state, a->discover, a->lanes, a->lane_count);
+    sl_logf(&a->log, SL_LOG_INFO, "sluice %s follows %s to %s, state in %s", SL_VERSION,
+            a->config->input.path, a->config->output.name, a->config->state_dir);
+    sl_discover_start(a->discover);
+    return 0;
+}
+
+static void fail(agent *a)
+{
+    a->exit_code = 1;
+    a->phase = AGENT_CLOSING;
+    if (a->discover) {
+        sl_follow_stop(&a->follow);
+        sl_discover_stop(a->discover);
+    }
+    sl_state_stop(a->state);
+    close_timers(a);
+}
+
+/* 0: we hold it, and have started or failed to; SL_E_BUSY: somebody else does. */
+static sl_err take_lock(agent *a)
+{
+    char holder[128] = "";
+    sl_err err = sl_lock_take(&a->lock, a->config->state_dir, holder, sizeof holder);
+    uint64_t now = sl_now_ms(a->clock);
+
+    if (!err) {
+        if (start(a))
+            fail(a);
+        return 0;
+    }
+    if (err != SL_E_BUSY || a->no_wait) {
+        sl_logf(&a->log, SL_LOG_ERROR,
+                err == SL_E_BUSY ? "state_dir %s is in use by %s; give this agent one of its own"
+                                 : "state_dir %s cannot be used: %s%s; set `state_dir` to a folder "
+                                   "that this user may write",
+                a->config->state_dir, err == SL_E_BUSY ? holder : sl_strerror(err), "");
+        fail(a);
+        return 0;
+    }
+    if (!a->standby_said_ms || now - a->standby_said_ms >= STANDBY_SAY_MS) {
+        a->standby_said_ms = now;
+        sl_logf(&a->log, SL_LOG_WARN,
+                "standby: %s holds %s/lock; this agent takes over when it is free", holder,
+                a->config->state_dir);
+    }
+    return err;
+}
+
+static void on_standby(uv_timer_t *timer)
+{
+    agent *a = SL_CONTAINER_OF(timer, agent, standby);
+
+    if (take_lock(a) == 0 && !uv_is_closing((uv_handle_t *)timer))
+        uv_timer_stop(timer);
+}
+
+static void free_all(agent *a)
+{
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_free(a->lanes[i]);
+    free(a->lanes);
+    sl_discover_free(a->discover);
+    uv_run(&a->loop, UV_RUN_DEFAULT); /* the watch's handle */
+    sl_state_free(a->state);
+    sl_lock_release(&a->lock);
+}
+
+int sl_agent_run(const sl_config *config, bool no_wait)
+{
+    agent a = {.config = config, .no_wait = no_wait, .clock = &sl_clock_real, .lock = {.fd = -1}};
+
+    mallopt(M_ARENA_MAX, 1); /* pool threads allocate little; arenas of their own would cost more */
+    a.log = (sl_log){.level = (sl_level)config->log_level,
+                     .format = (sl_log_format)config->log_format,
+                     .fd = STDERR_FILENO};
+    SL_ASSERT(uv_loop_init(&a.loop) == 0);
+    uv_timer_init(&a.loop, &a.standby);
+    uv_timer_init(&a.loop, &a.drain);
+    uv_timer_init(&a.loop, &a.deadline);
+    a.signals = sl_signals_new(
+        &a.loop, &(sl_signal_calls){.on_stop = on_stop, .on_reload = on_reload, .arg = &a});
+    if (take_lock(&a) == SL_E_BUSY)
+        uv_timer_start(&a.standby, on_standby, STANDBY_MS, STANDBY_MS);
+    uv_run(&a.loop, UV_RUN_DEFAULT);
+    if (a.lane_count > 0) {
+        if (sl_state_save_now(a.state))
+            a.exit_code = 1;
+        log_books(&a);
+    }
+    free_all(&a);
+    SL_ASSERT(uv_loop_close(&a.loop) == 0);
+    return a.exit_code;
+}

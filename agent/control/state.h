@@ -1,0 +1,48 @@
+/* state.h - what one life of the agent leaves to the next: how far each container was delivered.
+ *
+ * At the start the last life's checkpoint is loaded, and each source that is found gets its part of
+ * it. When everything was looked at, what is left of it has vanished: that is said, and this life's
+ * checkpoint takes its place. One timer runs while there is something to save: it writes the
+ * checkpoint, closes what is settled and forgets what is gone.
+ *
+ * Owns     the checkpoint
+ * Borrows  the discovery and the lanes, from follow() on
+ * Thread   the loop's */
+#ifndef SL_CONTROL_STATE_H
+#define SL_CONTROL_STATE_H
+
+#include "lane.h"
+
+typedef struct sl_state sl_state;
+
+typedef struct sl_state_options {
+    uv_loop_t *loop;
+    const sl_clock *clock;
+    sl_log *log;
+    const char *dir;      /* the state directory */
+    uint64_t interval_ms; /* between two checkpoints; more where they are large */
+    void *arg;
+    bool (*wants)(void *arg, sl_slice namespace, sl_slice pod, sl_slice uid, sl_slice container);
+} sl_state_options;
+
+sl_state *sl_state_new(const sl_state_options *options);
+void sl_state_stop(sl_state *st); /* its timer is closed: turn the loop; accepts NULL */
+void sl_state_free(sl_state *st); /* after that; accepts NULL */
+
+/* Loads what the last life left. Returns as sl_checkpoint_load(), of which *fresh is, too. */
+SL_MUST_USE sl_err sl_state_load(sl_state *st, bool *fresh);
+/* What the last life knew of s; NULL: nothing. It lives until scanned(). */
+const sl_saved_source *sl_state_find(sl_state *st, const sl_source *s);
+const sl_saved_cursor *sl_state_find_cursor(sl_state *st, const sl_source *s, const sl_lane *l);
+
+/* Whose positions are saved from now on. */
+void sl_state_follow(sl_state *st, sl_discover *d, sl_lane *const *lanes, size_t lane_count);
+/* Everything was looked at. What was not found has vanished, unless its folder is there and could not
+ * be listed: then its positions are kept. With the first call saving begins. */
+void sl_state_scanned(sl_state *st);
+/* Something moved: it is saved, within the interval. */
+void sl_state_changed(sl_state *st);
+/* Saves it at once, when the loop has ended. */
+SL_MUST_USE sl_err sl_state_save_now(sl_state *st);
+
+#endif
