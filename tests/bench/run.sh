@@ -1,0 +1,40 @@
+#!/bin/sh
+# run.sh - how fast the agent is, beside the bare work on the same tree; one line of JSON for each run.
+#
+#   tests/bench/run.sh [BUILD]    a build with -DSL_BENCH=ON; default build/bench
+#
+# MIB and CONTAINERS change the tree, CORE the core that both are pinned to.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${1:-build/bench}" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT INT TERM
+
+# configure TREE OUTPUT...: sluice.yaml; the node's name is as long as the one that `bare` writes
+configure() {
+    cat >"$scratch/sluice.yaml" <<YAML
+node: ip-10-12-33-171.eu-central-1.compute.internal
+log: {format: json}
+inputs:
+  - type: kubernetes
+    path: $1
+outputs:
+  - {name: bench, $2}
+YAML
+}
+
+# compare NAME TREE OUTPUT
+compare() {
+    configure "$2" "$3"
+    "$here/yardstick/ratio.py" --name "$1" --core "${CORE:-1}" --bare "$build/tests/bare" json "$2" -- \
+        "$build/sluice" run -c "$scratch/sluice.yaml" --set 'state_dir={tmp}/state'
+}
+
+"$build/tests/mix" "$scratch/many" --mib "${MIB:-1024}" --containers "${CONTAINERS:-100}"
+"$build/tests/mix" "$scratch/one" --mib "${MIB:-1024}" --containers 1
+"$build/tests/bench_codec" "$scratch"/one/*/*/*.log
+compare "many files, null" "$scratch/many" 'type: "null"'
+compare "many files, json" "$scratch/many" 'type: stdout, encoding: json'
+compare "one file, json" "$scratch/one" 'type: stdout, encoding: json'
+"$here/live.py" "$build/sluice" steady idle latency
