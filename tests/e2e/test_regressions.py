@@ -173,7 +173,7 @@ class Files(Scenario):
         log.put("late", fd=attempt_0)
         self.assert_stops(sluice)
         second = sluice.start()
-        sluice.wait_quiet()
+        agent.until("the late line", lambda: "late" in self.delivered_by(first, second))
         self.assert_stops(sluice)
         self.assertEqual(sorted(self.delivered_by(first, second)), ["a", "b", "late"])
         self.assertEqual([x for x in second.logged() if x["level"] in ("warn", "error")], [])
