@@ -117,7 +117,6 @@ static bool make_room(sl_lane *l, const sl_cursor *c, size_t len)
         l->paused = true;
         return false;
     }
-    l->open->opened_ms = l->now_ms;
     return true;
 }
 
@@ -267,7 +266,6 @@ static void on_lost(void *arg, sl_tail *tail, const sl_generation *g, uint64_t f
     sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
 
     c->account.books.lost[g->gone_reason] += to - from;
-    c->account.moved = true;
     sl_log_loss(l->options.log, l->options.name,
                 &(sl_loss){.reason = g->gone_reason,
                            .namespace = c->source->pod->namespace,
@@ -360,7 +358,6 @@ static uint64_t read_one(sl_lane *l, sl_cursor *c)
 
     if (sl_place_cmp(c->account.read, c->tail.at) != 0) {
         c->account.read = c->tail.at;
-        c->account.moved = true;
         l->options.changed(l->options.arg);
     }
     if (bytes > 0)
@@ -524,7 +521,6 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
         if (sl_place_cmp(at, least) < 0)
             least = at;
     }
-    c->account.moved = false;
     return least;
 }
 
@@ -579,11 +575,6 @@ sl_books sl_lane_books(const sl_lane *l)
 void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason)
 {
     l->gone.lost[reason] += bytes;
-}
-
-sl_output *sl_lane_output(const sl_lane *l)
-{
-    return l->output;
 }
 
 const char *sl_lane_name(const sl_lane *l)

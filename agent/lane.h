@@ -72,6 +72,5 @@ void sl_lane_stop(sl_lane *l);
 sl_books sl_lane_books(const sl_lane *l);
 /* Bytes that vanished unread of a source that has no folder any more. */
 void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason);
-sl_output *sl_lane_output(const sl_lane *l);
 
 #endif

@@ -49,7 +49,6 @@ struct sl_batch {
     uint32_t mark_count, mark_cap;
     uint32_t unanswered; /* rows, while it is out */
     uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */
-    uint64_t opened_ms;  /* when its first record came; the lane's */
     uint64_t held;       /* of the pool's gate */
     void *output;        /* its output's, while it is out; else NULL */
 };

@@ -611,11 +611,6 @@ void sl_discover_stop(sl_discover *d)
     uv_close((uv_handle_t *)&d->soon, NULL);
 }
 
-bool sl_discover_is_busy(const sl_discover *d)
-{
-    return sl_folders_is_busy(&d->folders);
-}
-
 void sl_discover_free(sl_discover *d)
 {
     if (!d)

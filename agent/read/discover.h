@@ -35,8 +35,7 @@ typedef struct sl_discover_options {
 sl_discover *sl_discover_new(const sl_discover_options *options);
 void sl_discover_start(sl_discover *d); /* scans at once */
 void sl_discover_stop(sl_discover *d);  /* handles closed, .gz checks given up: turn the loop */
-bool sl_discover_is_busy(const sl_discover *d); /* a check is in the pool */
-void sl_discover_free(sl_discover *d);          /* when it is not busy; with all pods and sources */
+void sl_discover_free(sl_discover *d);  /* when it is not busy; with all pods and sources */
 
 const char *sl_discover_root(const sl_discover *d);
 sl_watch *sl_discover_watch(const sl_discover *d);

@@ -643,8 +643,3 @@ void sl_folders_stop(sl_folders *f)
 {
     f->stopping = true;
 }
-
-bool sl_folders_is_busy(const sl_folders *f)
-{
-    return f->checks_out > 0;
-}

@@ -27,7 +27,6 @@ typedef struct sl_folders {
     void (*checked)(void *arg, sl_source *s);
     /* its own from here on */
     bool links_complained, descriptors_complained;
-    uint32_t checks_out;
     atomic_bool stopping; /* looked at in the pool as well */
 } sl_folders;
 
@@ -40,8 +39,7 @@ void sl_folder_gone(sl_source *s);
  * returns  it was that */
 bool sl_folders_is_exhausted(sl_folders *f, sl_err err);
 
-void sl_folders_stop(sl_folders *f);          /* checks in the pool give up soon: turn the loop */
-bool sl_folders_is_busy(const sl_folders *f); /* a check is in the pool */
+void sl_folders_stop(sl_folders *f); /* checks in the pool give up soon: turn the loop */
 
 /* --- any folder --- */
 

@@ -60,7 +60,6 @@ static void on_checked(sl_job *job)
     sl_folders *f = k->folders;
     sl_source *s = k->generation->source;
 
-    f->checks_out--;
     if (!k->err && k->fits)
         open_packed(k->generation, k);
     else
@@ -79,6 +78,5 @@ void sl_packed_take(sl_folders *f, sl_generation *g, int fd, const sl_key *key, 
     g->body = SL_BODY_CHECKED;
     g->packed = g->linked = true;
     g->key = *key;
-    f->checks_out++;
     sl_pool_run(f->loop, &k->job, check_packed, on_checked);
 }

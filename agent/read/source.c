@@ -237,7 +237,6 @@ void sl_source_restore(sl_source *s, const sl_saved_source *saved)
 {
     uint64_t least = least_seq(saved);
 
-    s->known = true;
     s->next_seq = s->old_seq = saved->next_seq;
     for (size_t i = 0; i < saved->generation_count; i++) {
         const sl_saved_generation *old = &saved->generations[i];

@@ -88,7 +88,6 @@ struct sl_source {
     uint64_t active_ms; /* when something last happened */
     int64_t listed_ns;
     bool gone;       /* its folder is no more */
-    bool known;      /* it was in the checkpoint */
     bool complained; /* an unreadable file of it was reported */
     bool unsettled;  /* something could not be opened, or is not whole yet: look again */
     sl_link cursors; /* the lanes' */

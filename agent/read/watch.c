@@ -17,8 +17,6 @@ struct sl_watch {
     int fd; /* -1: no inotify */
     uv_poll_t poll;
     void *targets; /* tsearch tree by wd */
-    uint32_t count;
-    uint64_t overflows;
 };
 
 static int by_wd(const void *a, const void *b)
@@ -40,7 +38,6 @@ static void forget(sl_watch *w, sl_target *t)
 {
     tdelete(t, &w->targets, by_wd);
     t->wd = 0;
-    w->count--;
 }
 
 static void hand_out(sl_watch *w, const struct inotify_event *event)
@@ -48,7 +45,6 @@ static void hand_out(sl_watch *w, const struct inotify_event *event)
     sl_target *t = find(w, event->wd);
 
     if (event->mask & IN_Q_OVERFLOW) {
-        w->overflows++;
         w->options.on_overflow(w->options.arg);
         return;
     }
@@ -138,7 +134,6 @@ sl_err sl_watch_add(sl_watch *w, sl_target *t, const char *path, uint32_t mask)
         forget(w, old);
     t->wd = wd;
     SL_ASSERT(tsearch(t, &w->targets, by_wd));
-    w->count++;
     return 0;
 }
 
@@ -150,14 +145,4 @@ void sl_watch_remove(sl_watch *w, sl_target *t)
         return;
     forget(w, t);
     (void)inotify_rm_watch(w->fd, wd); /* it may be gone already */
-}
-
-uint64_t sl_watch_overflows(const sl_watch *w)
-{
-    return w->overflows;
-}
-
-uint32_t sl_watch_count(const sl_watch *w)
-{
-    return w->count;
 }

@@ -38,7 +38,4 @@ void sl_watch_close(sl_watch *w); /* then the loop has to turn once; frees itsel
 SL_MUST_USE sl_err sl_watch_add(sl_watch *w, sl_target *t, const char *path, uint32_t mask);
 void sl_watch_remove(sl_watch *w, sl_target *t);
 
-uint64_t sl_watch_overflows(const sl_watch *w);
-uint32_t sl_watch_count(const sl_watch *w);
-
 #endif

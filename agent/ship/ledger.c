@@ -68,7 +68,6 @@ void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcom
         } else {
             a->books.dropped += b->rows[i].bytes; /* until there is a dead letter to put it in */
         }
-        a->moved = true;
         sl_batch_settle_row(b, i);
     }
 }

@@ -32,7 +32,6 @@ struct sl_account {
     uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
     uint64_t marked_epoch;
     sl_books books;
-    bool moved; /* something changed since the last snapshot */
 };
 
 void sl_account_init(sl_account *a);
