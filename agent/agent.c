@@ -23,7 +23,17 @@
 
 typedef enum { AGENT_STANDBY, AGENT_RUNNING, AGENT_DRAINING, AGENT_CLOSING } phase;
 
-typedef struct agent {
+typedef struct agent agent;
+
+/* One input at work. */
+typedef struct input {
+    agent *agent;
+    const sl_input_config *config;
+    sl_rules rules;
+    bool scanned; /* all of it was looked at, once */
+} input;
+
+struct agent {
     const sl_config *config;
     bool no_wait;
     phase phase;
@@ -38,62 +48,104 @@ typedef struct agent {
     uv_timer_t deadline; /* of draining */
     uint64_t standby_said_ms;
     sl_state *state;
-    sl_discover *discover;
+    sl_watch *watch;
+    input *inputs;           /* as many as configured */
+    sl_discover **discovers; /* of them */
+    size_t discover_count;
     sl_follow follow;
     sl_lane **lanes;
     size_t lane_count;
     size_t lanes_open;
-} agent;
+    bool started; /* all that was configured could be opened */
+};
 
 /* --- sources --- */
 
+/* With stdout as output it would feed itself. */
+static bool is_ours(const agent *a, sl_slice pod, sl_slice uid)
+{
+    const char *own_uid = getenv("POD_UID"), *own_pod = getenv("POD_NAME");
+    char host[256] = "";
+
+    if (a->config->own_logs)
+        return false;
+    if (own_uid && *own_uid)
+        return sl_slice_eq(uid, sl_str(own_uid));
+    (void)gethostname(host, sizeof host - 1);
+    return sl_slice_eq(pod, sl_str(own_pod && *own_pod ? own_pod : host));
+}
+
+static bool some_input_wants(const agent *a, sl_slice namespace, sl_slice pod, sl_slice container)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < a->config->input_count && !wanted; i++) {
+        const sl_input_config *in = &a->config->inputs[i];
+
+        wanted =
+            sl_select_wants(&(sl_select){&in->select, &in->exclude}, namespace, pod, container);
+    }
+    return wanted;
+}
+
+/* What no output wants is not even opened. */
+static bool some_output_wants(const agent *a, sl_slice namespace, sl_slice pod, sl_slice container)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < a->config->output_count && !wanted; i++) {
+        const sl_output_config *o = &a->config->outputs[i];
+
+        wanted = sl_select_wants(&(sl_select){&o->select, &o->exclude}, namespace, pod, container);
+    }
+    return wanted;
+}
+
+/* Is a source of the last life still one of ours? */
 static bool wants(void *arg, sl_slice namespace, sl_slice pod, sl_slice uid, sl_slice container)
 {
     const agent *a = arg;
-    const sl_config *config = a->config;
-    const char *own_uid = getenv("POD_UID"), *own_pod = getenv("POD_NAME");
-    sl_select input = {&config->input.select, &config->input.exclude};
-    sl_select output = {&config->output.select, &config->output.exclude};
-    char host[256] = "";
 
-    if (!config->own_logs) { /* with stdout as output it would feed itself */
-        if (own_uid && *own_uid) {
-            if (sl_slice_eq(uid, sl_str(own_uid)))
-                return false;
-        } else {
-            (void)gethostname(host, sizeof host - 1);
-            if (sl_slice_eq(pod, sl_str(own_pod && *own_pod ? own_pod : host)))
-                return false;
-        }
-    }
-    return sl_select_wants(&input, namespace, pod, container) &&
-           sl_select_wants(&output, namespace, pod, container);
+    return !is_ours(a, pod, uid) && some_input_wants(a, namespace, pod, container) &&
+           some_output_wants(a, namespace, pod, container);
 }
 
 static bool on_wants(void *arg, const sl_pod *pod, const char *container)
 {
-    return wants(arg, pod->namespace, pod->pod, pod->uid, sl_str(container));
+    const input *in = arg;
+    sl_select select = {&in->config->select, &in->config->exclude};
+
+    return !is_ours(in->agent, pod->pod, pod->uid) &&
+           sl_select_wants(&select, pod->namespace, pod->pod, sl_str(container)) &&
+           some_output_wants(in->agent, pod->namespace, pod->pod, sl_str(container));
 }
 
 static const sl_saved_source *on_saved(void *arg, const sl_source *s)
 {
-    agent *a = arg;
+    const input *in = arg;
 
-    return sl_state_find(a->state, s);
+    return sl_state_find(in->agent->state, s);
 }
 
 static void on_found(void *arg, sl_source *s)
 {
-    agent *a = arg;
+    const agent *a = ((const input *)arg)->agent;
 
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_add(a->lanes[i], s, sl_state_find_cursor(a->state, s, a->lanes[i]));
 }
 
+/* What is not found by then has vanished: so the state waits for all of them. */
 static void on_scanned(void *arg)
 {
-    agent *a = arg;
+    input *in = arg;
+    const agent *a = in->agent;
 
+    in->scanned = true;
+    for (size_t i = 0; i < a->discover_count; i++) {
+        if (!a->inputs[i].scanned)
+            return;
+    }
     sl_state_scanned(a->state);
 }
 
@@ -114,7 +166,7 @@ static void read_source(void *arg, sl_source *s)
 
 static void on_ready(void *arg, sl_source *s)
 {
-    agent *a = arg;
+    agent *a = ((const input *)arg)->agent;
 
     if (a->phase != AGENT_RUNNING)
         return;
@@ -138,6 +190,8 @@ static void on_overflowed(void *arg)
     sl_logf(&a->log, SL_LOG_WARN,
             "the kernel's inotify queue overflowed: everything is looked at anew, and nothing is "
             "missed; raise fs.inotify.max_queued_events if this comes often");
+    for (size_t i = 0; i < a->discover_count; i++)
+        sl_discover_rescan(a->discovers[i]);
 }
 
 /* --- the end --- */
@@ -195,6 +249,13 @@ static void on_drain_turn(uv_timer_t *timer)
     close_lanes(a);
 }
 
+static void stop_files(agent *a)
+{
+    sl_follow_stop(&a->follow);
+    for (size_t i = 0; i < a->discover_count; i++)
+        sl_discover_stop(a->discovers[i]);
+}
+
 static void stop(agent *a)
 {
     if (a->phase == AGENT_STANDBY) {
@@ -205,8 +266,7 @@ static void stop(agent *a)
     if (a->phase != AGENT_RUNNING)
         return;
     a->phase = AGENT_DRAINING;
-    sl_follow_stop(&a->follow);
-    sl_discover_stop(a->discover);
+    stop_files(a);
     sl_state_stop(a->state); /* it is saved once more, when all is answered */
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_drain(a->lanes[i]);
@@ -254,11 +314,10 @@ static void log_books(agent *a)
         const uint64_t values[] = {b.read,
                                    b.delivered,
                                    b.filtered,
-                                   b.dead_lettered,
-                                   b.dropped,
+                                   sl_books_dead_lettered(&b),
+                                   sl_books_dropped(&b),
                                    b.in_flight,
-                                   b.lost[SL_LOST_DELETED] + b.lost[SL_LOST_TRUNCATED] +
-                                       b.lost[SL_LOST_VANISHED],
+                                   sl_books_lost(&b),
                                    b.delivered_records};
         char texts[8][24];
 
@@ -287,9 +346,8 @@ static void raise_descriptors(agent *a)
                 strerror(errno));
 }
 
-static sl_err open_lanes(agent *a)
+static sl_err open_lane(agent *a, const sl_output_config *o, sl_lane **out)
 {
-    const sl_output_config *o = &a->config->output;
     const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: set, and not empty */
     bool terminal = isatty(STDOUT_FILENO);
     sl_lane_options options = {
@@ -297,11 +355,9 @@ static sl_err open_lanes(agent *a)
         .loop = &a->loop,
         .clock = a->clock,
         .log = &a->log,
-        .discover = a->discover,
         .follow = &a->follow,
-        .memory = a->config->memory_limit,
-        .max_record = a->config->input.max_record,
-        .partial_timeout_ms = a->config->input.partial_timeout_ms,
+        .select = {&o->select, &o->exclude},
+        .memory = a->config->memory_limit / a->config->output_count,
         .max_bytes = o->max_bytes,
         .max_records = o->max_records,
         .max_age_ms = o->max_age_ms,
@@ -322,46 +378,79 @@ static sl_err open_lanes(agent *a)
                    .loop = &a->loop,
                    .clock = a->clock,
                    .log = &a->log},
-        .wants = on_wants,
         .arg = a,
         .changed = on_changed,
         .gave_up = on_gave_up,
         .closed = on_lane_closed,
     };
-    sl_err err;
 
-    a->lanes = sl_alloc(sizeof(sl_lane *)); /* one, until a configuration may have several */
-    err = sl_lane_new(&options, &a->lanes[0]);
-    a->lane_count = err ? 0 : 1;
+    return sl_lane_new(&options, out);
+}
+
+static sl_err open_lanes(agent *a)
+{
+    const sl_config *config = a->config;
+    sl_err err = 0;
+
+    a->lanes = sl_alloc(config->output_count * sizeof(sl_lane *));
+    while (!err && a->lane_count < config->output_count) {
+        err = open_lane(a, &config->outputs[a->lane_count], &a->lanes[a->lane_count]);
+        a->lane_count += !err;
+    }
     return err;
 }
 
-static void open_files(agent *a, bool fresh)
+static sl_discover *open_input(agent *a, input *in, const sl_input_config *config, bool fresh)
 {
-    const sl_input_config *input = &a->config->input;
-
-    a->discover = sl_discover_new(&(sl_discover_options){
+    *in = (input){.agent = a,
+                  .config = config,
+                  .rules = {.max_record = config->max_record,
+                            .partial_timeout_ms = config->partial_timeout_ms}};
+    return sl_discover_new(&(sl_discover_options){
         .loop = &a->loop,
         .log = &a->log,
         .clock = a->clock,
-        .root = input->path,
-        .poll = input->follow == SL_FOLLOW_POLL,
-        .skip_existing = fresh && input->start_at == SL_START_END,
-        .arg = a,
+        .watch = a->watch,
+        .rules = &in->rules,
+        .root = config->path,
+        .poll = config->follow == SL_FOLLOW_POLL,
+        .skip_existing = fresh && config->start_at == SL_START_END,
+        .arg = in,
         .wants = on_wants,
         .saved = on_saved,
         .found = on_found,
         .ready = on_ready,
         .scanned = on_scanned,
-        .overflowed = on_overflowed,
     });
-    a->follow = (sl_follow){.discover = a->discover,
-                            .clock = a->clock,
-                            .poll = input->follow == SL_FOLLOW_POLL,
-                            .arg = a,
-                            .ready = read_source,
-                            .slept = on_slept};
+}
+
+static void open_files(agent *a, bool fresh)
+{
+    const sl_config *config = a->config;
+
+    a->watch = sl_watch_new(&(sl_watch_options){
+        .loop = &a->loop, .log = &a->log, .arg = a, .on_overflow = on_overflowed});
+    a->inputs = sl_alloc(config->input_count * sizeof *a->inputs);
+    a->discovers = sl_alloc(config->input_count * sizeof(sl_discover *));
+    for (size_t i = 0; i < config->input_count; i++)
+        a->discovers[i] = open_input(a, &a->inputs[i], &config->inputs[i], fresh);
+    a->discover_count = config->input_count;
+    a->follow = (sl_follow){.clock = a->clock, .arg = a, .ready = read_source, .slept = on_slept};
     sl_follow_init(&a->follow, &a->loop);
+}
+
+static void say_hello(agent *a)
+{
+    const sl_config *config = a->config;
+    sl_buf text = {0};
+
+    for (size_t i = 0; i < config->input_count; i++)
+        sl_buf_add_format(&text, "%s %s", i ? "," : "follows", config->inputs[i].path);
+    for (size_t i = 0; i < config->output_count; i++)
+        sl_buf_add_format(&text, "%s %s", i ? "," : " to", config->outputs[i].name);
+    sl_logf(&a->log, SL_LOG_INFO, "sluice %s %.*s, state in %s", SL_VERSION, (int)text.len,
+            text.ptr, config->state_dir);
+    sl_buf_fini(&text);
 }
 
 /* We hold the lock. */
@@ -386,10 +475,11 @@ static sl_err start(agent *a)
     err = open_lanes(a);
     if (err)
         return err;
-    sl_state_follow(a->state, a->discover, a->lanes, a->lane_count);
-    sl_logf(&a->log, SL_LOG_INFO, "sluice %s follows %s to %s, state in %s", SL_VERSION,
-            a->config->input.path, a->config->output.name, a->config->state_dir);
-    sl_discover_start(a->discover);
+    sl_state_follow(a->state, a->discovers, a->discover_count, a->lanes, a->lane_count);
+    a->started = true;
+    say_hello(a);
+    for (size_t i = 0; i < a->discover_count; i++)
+        sl_discover_start(a->discovers[i]);
     return 0;
 }
 
@@ -397,10 +487,10 @@ static void fail(agent *a)
 {
     a->exit_code = 1;
     a->phase = AGENT_CLOSING;
-    if (a->discover) {
-        sl_follow_stop(&a->follow);
-        sl_discover_stop(a->discover);
-    }
+    if (a->discover_count > 0)
+        stop_files(a);
+    for (size_t i = 0; i < a->lane_count; i++) /* those that could be opened */
+        sl_lane_stop(a->lanes[i]);
     sl_state_stop(a->state);
     close_timers(a);
 }
@@ -448,7 +538,12 @@ static void free_all(agent *a)
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_free(a->lanes[i]);
     free(a->lanes);
-    sl_discover_free(a->discover);
+    for (size_t i = 0; i < a->discover_count; i++)
+        sl_discover_free(a->discovers[i]);
+    free(a->discovers);
+    free(a->inputs);
+    if (a->watch)
+        sl_watch_close(a->watch);
     uv_run(&a->loop, UV_RUN_DEFAULT); /* the watch's handle */
     sl_state_free(a->state);
     sl_lock_release(&a->lock);
@@ -471,7 +566,7 @@ int sl_agent_run(const sl_config *config, bool no_wait)
     if (take_lock(&a) == SL_E_BUSY)
         uv_timer_start(&a.standby, on_standby, STANDBY_MS, STANDBY_MS);
     uv_run(&a.loop, UV_RUN_DEFAULT);
-    if (a.lane_count > 0) {
+    if (a.started) {
         if (sl_state_save_now(a.state))
             a.exit_code = 1;
         log_books(&a);

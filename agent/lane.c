@@ -106,7 +106,8 @@ static void drop_empty(sl_lane *l)
 /* Room in the open batch for a message of up to `len` bytes. false: the gate is closed. */
 static bool make_room(sl_lane *l, const sl_cursor *c, size_t len)
 {
-    size_t bytes = sl_encode_room(c->block, len < l->join.max_record ? len : l->join.max_record);
+    size_t max_record = c->source->rules->max_record;
+    size_t bytes = sl_encode_room(c->block, len < max_record ? len : max_record);
 
     if (SL_LIKELY(l->open && sl_batch_room(l->open, bytes)))
         return true;
@@ -174,11 +175,13 @@ static bool give_up_part(sl_lane *l, sl_part *part, bool rest_follows)
 }
 
 /* Memory for a line among the open parts, should it become one: the oldest ones make place. */
-static bool make_join_room(sl_lane *l, size_t longest, size_t len)
+static bool make_join_room(sl_lane *l, const sl_cursor *c, size_t len)
 {
+    size_t longest = sl_join_longest(&c->joined);
     sl_part *oldest;
 
-    while (!sl_join_fits(&l->join, longest, len) && (oldest = sl_join_oldest(&l->join))) {
+    while (!sl_join_fits(&l->join, &c->joined, longest, len) &&
+           (oldest = sl_join_oldest(&l->join))) {
         if (!give_up_part(l, oldest, true))
             return false;
     }
@@ -213,14 +216,12 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
 {
     sl_lane *l = arg;
     sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
-    size_t longest = sl_join_longest(&c->joined);
     sl_record rec;
     bool whole;
 
     if (SL_UNLIKELY(!c->block))
         render_block(c, at.seq);
-    if (!make_join_room(l, longest, line->bytes.len) ||
-        !make_room(l, c, longest_message(l, c, line)))
+    if (!make_join_room(l, c, line->bytes.len) || !make_room(l, c, longest_message(l, c, line)))
         return false;
     rec.at = at;
     rec.bytes = bytes;
@@ -290,9 +291,11 @@ static bool is_caught_up(const sl_cursor *c)
            (sl_source_next(c->source, g) == NULL || sl_generation_is_live(g));
 }
 
-static bool is_overdue(const sl_lane *l, const sl_part *part)
+static uint64_t timeout_ms(const sl_part *part)
 {
-    return l->now_ms - part->since_ms >= l->options.partial_timeout_ms;
+    const sl_cursor *c = part->owner;
+
+    return c->source->rules->partial_timeout_ms;
 }
 
 static void on_parts(uv_timer_t *timer)
@@ -304,8 +307,8 @@ static void on_parts(uv_timer_t *timer)
     {
         sl_part *part = SL_CONTAINER_OF(link, sl_part, link);
 
-        if (!is_overdue(l, part)) /* they stand in order of age */
-            break;
+        if (l->now_ms - part->since_ms < timeout_ms(part))
+            continue;
         if (!l->paused && is_caught_up(part->owner) && !give_up_part(l, part, true))
             break;
     }
@@ -315,15 +318,20 @@ static void on_parts(uv_timer_t *timer)
 
 static void watch_parts(sl_lane *l)
 {
-    const sl_part *oldest = sl_join_oldest(&l->join);
-    uint64_t age;
+    uint64_t now = sl_now_ms(l->options.clock), wait = UINT64_MAX;
 
-    if (!oldest || l->draining || uv_is_active((uv_handle_t *)&l->parts))
+    if (l->draining || uv_is_active((uv_handle_t *)&l->parts))
         return;
-    age = sl_now_ms(l->options.clock) - oldest->since_ms;
-    uv_timer_start(
-        &l->parts, on_parts,
-        age < l->options.partial_timeout_ms ? l->options.partial_timeout_ms - age : RETRY_MS, 0);
+    SL_LIST_EACH(&l->join.parts, link) /* in order of age, but inputs have time-outs of their own */
+    {
+        const sl_part *part = SL_CONTAINER_OF(link, sl_part, link);
+        uint64_t age = now - part->since_ms, timeout = timeout_ms(part);
+        uint64_t left = age < timeout ? timeout - age : RETRY_MS;
+
+        wait = left < wait ? left : wait;
+    }
+    if (wait != UINT64_MAX)
+        uv_timer_start(&l->parts, on_parts, wait, 0);
 }
 
 /* --- turns --- */
@@ -439,11 +447,13 @@ void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved)
 {
     sl_cursor *c;
 
-    if (cursor_of(l, s) || !l->options.wants(l->options.arg, s->pod, s->container))
+    if (cursor_of(l, s) ||
+        !sl_select_wants(&l->options.select, s->pod->namespace, s->pod->pod, sl_str(s->container)))
         return;
     c = sl_alloc(sizeof *c);
     c->lane = l;
     c->source = s;
+    c->joined.max_record = s->rules->max_record;
     sl_account_init(&c->account);
     resume_at(c, saved);
     sl_list_append(&s->cursors, &c->in_source);
@@ -504,7 +514,7 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
     sl_cursor *c = cursor_of(l, s);
     sl_place least = {UINT64_MAX, 0};
 
-    for (int i = 0; i < SL_STREAMS; i++) {
+    for (int i = 0; c && i < SL_STREAMS; i++) {
         sl_saved_position *p = &c->saved[i];
         sl_place at = sl_account_frontier(&c->account, (sl_stream)i);
 
@@ -607,7 +617,6 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     sl_list_init(&l->left_over);
     l->reader = (sl_reader){.loop = options->loop,
                             .clock = options->clock,
-                            .discover = options->discover,
                             .log = options->log,
                             .arg = l,
                             .line = on_line,
@@ -615,7 +624,7 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
                             .lost = on_lost,
                             .warmed = on_warmed};
     sl_reader_init(&l->reader);
-    sl_join_init(&l->join, options->memory / 4, options->max_record);
+    sl_join_init(&l->join, options->memory / 4);
     /* More batches than keep the output busy would only be memory: the files are the queue. */
     sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
                        (uint32_t)options->max_records);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "read/follow.h"
 #include "shape/encode.h"
+#include "shape/select.h"
 #include "ship/ledger.h"
 #include "ship/output.h"
 
@@ -22,14 +23,12 @@ typedef struct sl_lane_options {
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;
-    sl_discover *discover;
     sl_follow *follow;
-    uint64_t memory; /* its share */
-    uint64_t max_record, partial_timeout_ms;
+    sl_select select;
+    uint64_t memory;                             /* its share */
     uint64_t max_bytes, max_records, max_age_ms; /* of a batch */
     sl_encoder_options encoder;
     sl_output_options output; /* its calls and arg are the lane's own, but for gave_up and closed */
-    bool (*wants)(void *arg, const sl_pod *pod, const char *container);
     void *arg;
     void (*changed)(void *arg); /* a position moved: there is something to save */
     void (*gave_up)(void *arg, const char *reason);
@@ -55,7 +54,7 @@ bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s);
 void sl_lane_forget(sl_lane *l, sl_source *s);
 
 /* How far s is delivered, for the checkpoint. Hashes are computed where a position moved.
- * returns  the smallest place of all streams */
+ * returns  the smallest place of all streams; seq UINT64_MAX: it does not follow s, *out is untouched */
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out);
 
 /* Reads no more; what is open is sent. */

@@ -7,12 +7,14 @@
 
 static void summarise(const sl_config *c, const char *before, sl_buf *out)
 {
-    const sl_output_config *o = &c->output;
-
     sl_buf_add_format(out, "%s%s: ok\n", before, c->file ? c->file : "the built-in default");
-    sl_buf_add_format(out, "%sreads %s, writes %s to output \"%s\" (%s), state in %s, memory ",
-                      before, c->input.path, o->encoding == SL_ENCODING_TEXT ? "text" : "JSON",
-                      o->name, o->plugin->name, c->state_dir);
+    for (size_t i = 0; i < c->input_count; i++)
+        sl_buf_add_format(out, "%s%s %s", i ? "" : before, i ? "," : "reads", c->inputs[i].path);
+    for (size_t i = 0; i < c->output_count; i++)
+        sl_buf_add_format(out, "%s %s to output \"%s\" (%s)", i ? "," : ", writes",
+                          c->outputs[i].encoding == SL_ENCODING_TEXT ? "text" : "JSON",
+                          c->outputs[i].name, c->outputs[i].plugin->name);
+    sl_buf_add_format(out, ", state in %s, memory ", c->state_dir);
     sl_number_format(SL_SIZE, c->memory_limit, out);
     sl_buf_add_text(out, "\n");
 }

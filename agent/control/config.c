@@ -134,23 +134,38 @@ static void check_output(const sl_options *o, const sl_yaml *node, const sl_outp
         sl_mistake(o->mistakes, &at, "%sretry: initial is longer than max", o->who);
 }
 
+/* Each lane has the same part of memory_limit. */
+static uint64_t share(const sl_config *c)
+{
+    return c->output_count > 0 ? c->memory_limit / c->output_count : c->memory_limit;
+}
+
+/* Before "memory_limit" or "it", in a mistake. */
+static const char *whose_share(const reading *r)
+{
+    return r->c->output_count == 1
+               ? ""
+               : sl_store_format(r->store, "the share of one of %zu outputs in ",
+                                 r->c->output_count);
+}
+
 /* A record travels alone if it must, but it has to fit beside its own encoded form. */
 static void check_record(reading *r, const sl_yaml *node, const sl_input_config *in)
 {
-    uint64_t limit = r->c->memory_limit, longest = in->max_record;
+    uint64_t limit = share(r->c), longest = in->max_record;
     sl_spot at = spot_of(node, "max_record");
     sl_buf text[3] = {{0}};
 
     if (!limit || longest <= limit / 2)
         return;
     sl_number_format(SL_SIZE, longest, &text[0]);
-    sl_number_format(SL_SIZE, limit, &text[1]);
-    sl_number_format(SL_SIZE, longest * 2, &text[2]);
+    sl_number_format(SL_SIZE, r->c->memory_limit, &text[1]);
+    sl_number_format(SL_SIZE, longest * 2 * r->c->output_count, &text[2]);
     sl_mistake(&r->mistakes, &at,
-               "max_record: %.*s does not fit twice into memory_limit %.*s: raise memory_limit to "
-               "%.*s, or lower max_record",
-               (int)text[0].len, text[0].ptr, (int)text[1].len, text[1].ptr, (int)text[2].len,
-               text[2].ptr);
+               "max_record: %.*s does not fit twice into %smemory_limit %.*s: raise memory_limit "
+               "to %.*s, or lower max_record",
+               (int)text[0].len, text[0].ptr, whose_share(r), (int)text[1].len, text[1].ptr,
+               (int)text[2].len, text[2].ptr);
     for (size_t i = 0; i < 3; i++)
         sl_buf_fini(&text[i]);
 }
@@ -158,7 +173,7 @@ static void check_record(reading *r, const sl_yaml *node, const sl_input_config 
 /* Besides the batches out, one is filled and one waits; a quarter is for open parts. */
 static void check_memory(reading *r, const sl_yaml *node, const sl_output_config *out)
 {
-    uint64_t batches = out->max_in_flight + 2, limit = r->c->memory_limit;
+    uint64_t batches = out->max_in_flight + 2, limit = share(r->c);
     const sl_yaml *given = sl_yaml_find(r->root, "memory_limit");
     sl_spot at = given ? given->at : spot_of(node, "batch.max_bytes");
     sl_buf text[4] = {{0}};
@@ -167,39 +182,60 @@ static void check_memory(reading *r, const sl_yaml *node, const sl_output_config
     if (!limit || !out->max_bytes || !out->max_in_flight ||
         batches * out->max_bytes <= limit - limit / 4)
         return;
-    need = (batches * out->max_bytes * 4 / 3 + mib - 1) / mib * mib;
-    sl_number_format(SL_SIZE, limit, &text[0]);
+    need = (batches * out->max_bytes * 4 / 3 + mib - 1) / mib * mib * r->c->output_count;
+    sl_number_format(SL_SIZE, r->c->memory_limit, &text[0]);
     sl_number_format(SL_SIZE, out->max_bytes, &text[1]);
     sl_number_format(SL_SIZE, need, &text[2]);
     sl_number_format(SL_SIZE, (limit - limit / 4) / batches / 1024 * 1024, &text[3]);
-    sl_mistake(&r->mistakes, &at,
-               "memory_limit: %.*s is too small for output \"%s\": three quarters of it must hold "
-               "%llu batches of %.*s; raise it to %.*s, or lower batch.max_bytes to %.*s",
-               (int)text[0].len, text[0].ptr, out->name, (unsigned long long)batches,
-               (int)text[1].len, text[1].ptr, (int)text[2].len, text[2].ptr, (int)text[3].len,
-               text[3].ptr);
+    sl_mistake(
+        &r->mistakes, &at,
+        "memory_limit: %.*s is too small for output \"%s\": three quarters of %sit must hold "
+        "%llu batches of %.*s; raise it to %.*s, or lower batch.max_bytes to %.*s",
+        (int)text[0].len, text[0].ptr, out->name, whose_share(r), (unsigned long long)batches,
+        (int)text[1].len, text[1].ptr, (int)text[2].len, text[2].ptr, (int)text[3].len,
+        text[3].ptr);
     for (size_t i = 0; i < 4; i++)
         sl_buf_fini(&text[i]);
 }
 
-/* What concerns more than one of root, input and output. */
-static void check_whole(reading *r, const sl_output_config *out)
+static bool is_stdout(const sl_output_config *out)
+{
+    return out->plugin && !strcmp(out->plugin->name, "stdout");
+}
+
+/* What concerns more than one of root, inputs and outputs. */
+static void check_whole(reading *r)
 {
     const sl_config *c = r->c;
+    const sl_output_config *first = NULL;
     sl_spot at = spot_of(r->root, "own_logs");
 
-    if (c->own_logs && out->plugin && !strcmp(out->plugin->name, "stdout"))
-        sl_mistake(&r->mistakes, &at,
-                   "own_logs: with output \"%s\" to stdout it would read what it writes, for ever: "
-                   "write false, or take another output",
-                   out->name);
+    for (size_t i = 0; i < c->output_count; i++) {
+        const sl_output_config *out = &c->outputs[i];
+
+        if (c->own_logs && is_stdout(out))
+            sl_mistake(&r->mistakes, &at,
+                       "own_logs: with output \"%s\" to stdout it would read what it writes, for "
+                       "ever: write false, or take another output",
+                       out->name);
+        if (first && is_stdout(out))
+            sl_mistake(&r->mistakes, &(sl_spot){.in = r->texts},
+                       "outputs \"%s\" and \"%s\" both write to stdout, which is one: their "
+                       "records would cut into each other",
+                       first->name, out->name);
+        first = is_stdout(out) ? out : first;
+    }
     at = spot_of(r->root, "state_dir");
     if (c->state_dir && !*c->state_dir)
         sl_mistake(&r->mistakes, &at, "state_dir: is empty: write /var/lib/sluice");
-    if (c->state_dir && c->input.path && *c->input.path && is_below(c->state_dir, c->input.path))
-        sl_mistake(&r->mistakes, &at,
-                   "state_dir: lies below the input's path, where nothing may be written: take "
-                   "another folder");
+    for (size_t i = 0; c->state_dir && i < c->input_count; i++) {
+        const char *path = c->inputs[i].path;
+
+        if (path && *path && is_below(c->state_dir, path))
+            sl_mistake(&r->mistakes, &at,
+                       "state_dir: lies below the input's path, where nothing may be written: take "
+                       "another folder");
+    }
 }
 
 /* --- reading --- */
@@ -292,6 +328,15 @@ static const sl_yaml *first_item(reading *r, const char *name, const char *remed
     return NULL;
 }
 
+static size_t count_items(const sl_yaml *item)
+{
+    size_t count = 0;
+
+    for (; item; item = item->next)
+        count++;
+    return count;
+}
+
 /* false: that was said. */
 static bool is_item(reading *r, const sl_yaml *item, const char *who)
 {
@@ -300,54 +345,55 @@ static bool is_item(reading *r, const sl_yaml *item, const char *who)
     return item->kind == SL_YAML_MAPPING;
 }
 
-static void read_inputs(reading *r)
+/* Two inputs that read one tree would ship everything twice. */
+static void check_path(reading *r, const sl_yaml *item, const char *who, const sl_input_config *in)
 {
-    const sl_yaml *item =
-        first_item(r, "inputs", "say what to read, for example \"inputs: [{type: kubernetes}]\"");
-    const char *first = NULL;
+    sl_spot at = spot_of(item, "path");
 
-    for (size_t i = 0; item; item = item->next, i++) {
-        sl_input_config another = {0}, *in = i ? &another : &r->c->input;
-        const char *who = sl_store_format(r->store, "inputs.%zu: ", i);
-        sl_spot at;
-
-        if (i == 1)
-            sl_mistake(&r->mistakes, &item->at,
-                       "more than one input is not built yet in this version of sluice");
-        if (!is_item(r, item, who))
-            continue;
-        read_input(r, item, who, in);
-        at = spot_of(item, "path");
-        if (first && in->path && !strcmp(first, in->path))
+    for (const sl_input_config *other = r->c->inputs; other < in; other++) {
+        if (in->path && *in->path && other->path && *other->path &&
+            (is_below(in->path, other->path) || is_below(other->path, in->path)))
             sl_mistake(&r->mistakes, &at, "%spath: another input reads it already", who);
-        first = first ? first : in->path;
     }
 }
 
-static void read_outputs(reading *r)
+static void read_inputs(reading *r, const sl_yaml *item)
 {
-    const sl_yaml *item =
-        first_item(r, "outputs", "say where to write, for example \"outputs: [{type: stdout}]\"");
-    const char *first = NULL;
+    r->c->inputs = sl_store_alloc(r->store, count_items(item) * sizeof *r->c->inputs);
+    for (; item; item = item->next) {
+        sl_input_config *in = &r->c->inputs[r->c->input_count];
+        const char *who = sl_store_format(r->store, "inputs.%zu: ", r->c->input_count++);
 
-    for (size_t i = 0; item; item = item->next, i++) {
-        sl_output_config another = {0}, *out = i ? &another : &r->c->output;
+        if (!is_item(r, item, who))
+            continue;
+        read_input(r, item, who, in);
+        check_path(r, item, who, in);
+    }
+}
+
+/* It names a lane, with positions of its own. */
+static void check_name(reading *r, const sl_yaml *item, const sl_output_config *out)
+{
+    sl_spot at = spot_of(item, "name");
+
+    for (const sl_output_config *other = r->c->outputs; out->name && other < out; other++) {
+        if (other->name && !strcmp(other->name, out->name))
+            sl_mistake(&r->mistakes, &at,
+                       "output \"%s\": another output has that name: give each its own", out->name);
+    }
+}
+
+static void read_outputs(reading *r, const sl_yaml *item)
+{
+    sl_output_config *out = r->c->outputs;
+
+    for (size_t i = 0; item; item = item->next, i++, out++) {
         const char *who = sl_store_format(r->store, "outputs.%zu: ", i);
-        sl_spot at;
 
-        if (i == 1)
-            sl_mistake(&r->mistakes, &item->at,
-                       "more than one output is not built yet in this version of sluice");
         if (!is_item(r, item, who))
             continue;
         read_output(r, item, who, out);
-        at = spot_of(item, "name");
-        if (first && out->name && !strcmp(first, out->name))
-            sl_mistake(&r->mistakes, &at,
-                       "output \"%s\": another output has that name: give each its own", first);
-        first = first ? first : out->name;
-        if (i == 0)
-            check_whole(r, out);
+        check_name(r, item, out);
     }
 }
 
@@ -391,6 +437,8 @@ static void apply_set(reading *r, const char *set, sl_source_text *in)
 
 static void read_all(reading *r, const char *const *sets, size_t set_count)
 {
+    const sl_yaml *inputs, *outputs;
+
     r->root = sl_yaml_parse(&r->texts[0], &r->mistakes);
     if (!r->root)
         return;
@@ -402,8 +450,15 @@ static void read_all(reading *r, const char *const *sets, size_t set_count)
         return;
     }
     read_root(r);
-    read_inputs(r);
-    read_outputs(r);
+    inputs =
+        first_item(r, "inputs", "say what to read, for example \"inputs: [{type: kubernetes}]\"");
+    outputs =
+        first_item(r, "outputs", "say where to write, for example \"outputs: [{type: stdout}]\"");
+    r->c->output_count = count_items(outputs); /* known before the shares of memory are checked */
+    r->c->outputs = sl_store_alloc(r->store, r->c->output_count * sizeof *r->c->outputs);
+    read_inputs(r, inputs);
+    read_outputs(r, outputs);
+    check_whole(r);
 }
 
 /* name     NULL: the built-in default */
@@ -492,11 +547,17 @@ void sl_config_dump(const sl_config *c, sl_buf *out)
     const sl_store *store = &SL_CONTAINER_OF(c, struct owner, config)->store;
 
     sl_options_dump(store, sl_root_rows, c, 0, out);
-    sl_buf_add_text(out, "inputs:\n  - type: kubernetes\n");
-    sl_options_dump(store, sl_input_rows, &c->input, 4, out);
-    sl_buf_add_format(out, "outputs:\n  - type: %s\n", c->output.plugin->name);
-    sl_options_dump(store, sl_output_rows, &c->output, 4, out);
-    sl_options_dump(store, c->output.plugin->options, c->output.self, 4, out);
+    sl_buf_add_text(out, "inputs:\n");
+    for (const sl_input_config *in = c->inputs; in < c->inputs + c->input_count; in++) {
+        sl_buf_add_text(out, "  - type: kubernetes\n");
+        sl_options_dump(store, sl_input_rows, in, 4, out);
+    }
+    sl_buf_add_text(out, "outputs:\n");
+    for (const sl_output_config *o = c->outputs; o < c->outputs + c->output_count; o++) {
+        sl_buf_add_format(out, "  - type: %s\n", o->plugin->name);
+        sl_options_dump(store, sl_output_rows, o, 4, out);
+        sl_options_dump(store, o->plugin->options, o->self, 4, out);
+    }
 }
 
 static void describe_agent(sl_store *store, bool json, sl_buf *out)

@@ -40,8 +40,10 @@ typedef struct sl_config {
     uint64_t memory_limit, checkpoint_interval_ms, shutdown_timeout_ms;
     bool own_logs;
     int log_level, log_format; /* sl_level, sl_log_format */
-    sl_input_config input;
-    sl_output_config output; /* one, until several are built */
+    sl_input_config *inputs;
+    size_t input_count; /* > 0 */
+    sl_output_config *outputs;
+    size_t output_count; /* > 0 */
 } sl_config;
 
 /* Reads, expands ${...}, checks. `sets` are `--set` values, "key=value" each.

@@ -21,8 +21,9 @@ struct sl_state {
     sl_checkpoint *checkpoint;
     sl_snapshot
         *last; /* its sources sorted by their names; NULL once each was found or has vanished */
-    uint8_t *fates; /* of them */
-    sl_discover *discover;
+    uint8_t *fates;                /* of them */
+    sl_discover *const *discovers; /* one for each input */
+    size_t discover_count;
     sl_lane *const *lanes;
     size_t lane_count;
     size_t last_size; /* of the checkpoint */
@@ -156,9 +157,10 @@ static void report_lost(const sl_state *st, const sl_saved_source *saved,
 /* A container that we knew, and that is no more: what it had unread is lost. */
 static void report_vanished(const sl_state *st, const sl_saved_source *saved, sl_lane *l)
 {
-    sl_place least = least_position(find_cursor(st, saved, l));
+    const sl_saved_cursor *c = find_cursor(st, saved, l);
+    sl_place least = least_position(c);
 
-    for (size_t i = 0; i < saved->generation_count; i++) {
+    for (size_t i = 0; c && i < saved->generation_count; i++) {
         const sl_saved_generation *g = &saved->generations[i];
         uint64_t from = g->seq == least.seq ? least.offset : g->begin;
         uint64_t to = g->end < g->size ? g->end : g->size;
@@ -173,10 +175,14 @@ static bool is_there(const sl_state *st, const sl_saved_source *saved)
     char path[PATH_MAX];
     bool old = !*saved->namespace; /* an old kubelet's folder is the uid alone */
 
-    snprintf(path, sizeof path, "%s/%s%s%s%s%s/%s", sl_discover_root(st->discover),
-             saved->namespace, old ? "" : "_", saved->pod, old ? "" : "_", saved->uid,
-             saved->container);
-    return !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+    for (size_t i = 0; i < st->discover_count; i++) {
+        snprintf(path, sizeof path, "%s/%s%s%s%s%s/%s", sl_discover_root(st->discovers[i]),
+                 saved->namespace, old ? "" : "_", saved->pod, old ? "" : "_", saved->uid,
+                 saved->container);
+        if (!access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR))
+            return true;
+    }
+    return false;
 }
 
 static bool is_wanted(const sl_state *st, const sl_saved_source *saved)
@@ -281,11 +287,14 @@ static sl_place save_cursors(const sl_state *st, sl_source *s, sl_saved_source *
     sl_place settled = {UINT64_MAX, 0};
 
     out->cursors = sl_alloc(st->lane_count * sizeof *out->cursors);
-    out->cursor_count = st->lane_count;
     for (size_t i = 0; i < st->lane_count; i++) {
-        sl_place least = sl_lane_save(st->lanes[i], s, &out->cursors[i]);
+        sl_saved_cursor *c = &out->cursors[out->cursor_count];
+        sl_place least = sl_lane_save(st->lanes[i], s, c);
 
-        out->cursors[i].lane = (uint32_t)i;
+        if (least.seq == UINT64_MAX)
+            continue;
+        c->lane = (uint32_t)i;
+        out->cursor_count++;
         if (sl_place_cmp(least, settled) < 0)
             settled = least;
     }
@@ -313,8 +322,8 @@ static void save_source(void *arg, sl_source *s)
                              .uid = copy_slice(s->pod->uid),
                              .container = sl_strdup(s->container)};
     settled = save_cursors(saving->state, s, out);
-    if (sl_source_settled(sl_discover_watch(saving->state->discover), s, settled))
-        sl_discover_ready(saving->state->discover, s);
+    if (sl_source_settled(sl_discover_watch(s->pod->discover), s, settled))
+        sl_discover_ready(s->pod->discover, s);
     out->next_seq = s->next_seq; /* settling may have added one */
     save_generations(s, out);    /* those that are left */
 }
@@ -322,15 +331,17 @@ static void save_source(void *arg, sl_source *s)
 static sl_snapshot *take_snapshot(const sl_state *st)
 {
     sl_snapshot *snapshot = sl_alloc(sizeof *snapshot);
+    size_t most = st->last ? st->last->source_count : 0;
 
     snapshot->lanes = sl_alloc(st->lane_count * sizeof(char *));
     snapshot->lane_count = st->lane_count;
     for (size_t i = 0; i < st->lane_count; i++)
         snapshot->lanes[i] = sl_strdup(sl_lane_name(st->lanes[i]));
-    snapshot->sources = sl_alloc(
-        (sl_discover_source_count(st->discover) + (st->last ? st->last->source_count : 0)) *
-        sizeof *snapshot->sources);
-    sl_discover_each(st->discover, save_source, &(struct saving){st, snapshot});
+    for (size_t i = 0; i < st->discover_count; i++)
+        most += sl_discover_source_count(st->discovers[i]);
+    snapshot->sources = sl_alloc(most * sizeof *snapshot->sources);
+    for (size_t i = 0; i < st->discover_count; i++)
+        sl_discover_each(st->discovers[i], save_source, &(struct saving){st, snapshot});
     return snapshot;
 }
 
@@ -422,8 +433,10 @@ static void on_upkeep(uv_timer_t *timer)
         return;
     if (!st->unbalanced)
         check_books(st);
-    if (sl_discover_forget(st->discover, is_done, st))
-        sl_state_changed(st); /* some have to be asked again */
+    for (size_t i = 0; i < st->discover_count; i++) {
+        if (sl_discover_forget(st->discovers[i], is_done, st))
+            sl_state_changed(st); /* some have to be asked again */
+    }
     if (sl_checkpoint_is_writing(st->checkpoint)) {
         st->again = true;
         return;
@@ -465,9 +478,11 @@ static void number_cursors(const sl_state *st, sl_saved_source *saved)
     saved->cursor_count = kept;
 }
 
-void sl_state_follow(sl_state *st, sl_discover *d, sl_lane *const *lanes, size_t lane_count)
+void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,
+                     sl_lane *const *lanes, size_t lane_count)
 {
-    st->discover = d;
+    st->discovers = discovers;
+    st->discover_count = discover_count;
     st->lanes = lanes;
     st->lane_count = lane_count;
     for (size_t i = 0; st->last && i < st->last->source_count; i++)

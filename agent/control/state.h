@@ -6,7 +6,7 @@
  * checkpoint, closes what is settled and forgets what is gone.
  *
  * Owns     the checkpoint
- * Borrows  the discovery and the lanes, from follow() on
+ * Borrows  the discoveries and the lanes, from follow() on
  * Thread   the loop's */
 #ifndef SL_CONTROL_STATE_H
 #define SL_CONTROL_STATE_H
@@ -36,7 +36,8 @@ const sl_saved_source *sl_state_find(sl_state *st, const sl_source *s);
 const sl_saved_cursor *sl_state_find_cursor(sl_state *st, const sl_source *s, const sl_lane *l);
 
 /* Whose positions are saved from now on. */
-void sl_state_follow(sl_state *st, sl_discover *d, sl_lane *const *lanes, size_t lane_count);
+void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,
+                     sl_lane *const *lanes, size_t lane_count);
 /* Everything was looked at. What was not found has vanished, unless its folder is there and could not
  * be listed: then its positions are kept. With the first call saving begins. */
 void sl_state_scanned(sl_state *st);

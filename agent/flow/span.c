@@ -2,7 +2,11 @@
 #include "flow/span.h"
 
 const char *const sl_stream_names[SL_STREAMS] = {"stdout", "stderr", "raw"};
-const char *const sl_lost_names[SL_LOST_REASONS] = {"deleted_while_down", "truncated", "vanished"};
+const char *const sl_lost_names[SL_LOST_REASONS] = {"pin_limit", "deleted_while_down", "truncated",
+                                                    "vanished"};
+const char *const sl_drop_names[SL_DROP_REASONS] = {"oversize", "dead_letter_full"};
+const char *const sl_dead_names[SL_DEAD_REASONS] = {"rejected", "too_large", "retry_limit",
+                                                    "failure_store"};
 
 void sl_name_format(char out[SL_NAME_LEN + 1], const sl_name *name)
 {

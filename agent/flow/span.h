@@ -27,14 +27,33 @@ static inline int sl_place_cmp(sl_place a, sl_place b)
 
 /* Why bytes vanished unread. */
 typedef enum {
+    SL_LOST_PIN_LIMIT,
     SL_LOST_DELETED,
     SL_LOST_TRUNCATED,
     SL_LOST_VANISHED,
     SL_LOST_REASONS
 } sl_lost_reason;
 
-/* "deleted_while_down", "truncated", "vanished" */
+/* "pin_limit", "deleted_while_down", "truncated", "vanished" */
 extern const char *const sl_lost_names[SL_LOST_REASONS];
+
+/* Why a record was left out. */
+typedef enum { SL_DROPPED_OVERSIZE, SL_DROPPED_DEAD_LETTER_FULL, SL_DROP_REASONS } sl_drop_reason;
+
+/* "oversize", "dead_letter_full" */
+extern const char *const sl_drop_names[SL_DROP_REASONS];
+
+/* Why a record went to the dead letter. */
+typedef enum {
+    SL_DEAD_REJECTED,
+    SL_DEAD_TOO_LARGE,
+    SL_DEAD_RETRY_LIMIT,
+    SL_DEAD_FAILURE_STORE,
+    SL_DEAD_REASONS
+} sl_dead_reason;
+
+/* "rejected", "too_large", "retry_limit", "failure_store" */
+extern const char *const sl_dead_names[SL_DEAD_REASONS];
 
 /* A generation's name for ever: 128 bits, from its pod, container, attempt and first line. */
 typedef struct sl_name {

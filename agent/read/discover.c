@@ -29,7 +29,6 @@
 
 struct sl_discover {
     sl_discover_options options;
-    sl_watch *watch;
     sl_target root;
     sl_link pods;
     sl_link dirty; /* sources to list again */
@@ -50,9 +49,14 @@ const char *sl_discover_root(const sl_discover *d)
     return d->options.root;
 }
 
+bool sl_discover_polls(const sl_discover *d)
+{
+    return d->options.poll;
+}
+
 sl_watch *sl_discover_watch(const sl_discover *d)
 {
-    return d->watch;
+    return d->options.watch;
 }
 
 uint32_t sl_discover_source_count(const sl_discover *d)
@@ -99,7 +103,7 @@ void sl_discover_ready(sl_discover *d, sl_source *s)
 /* No source of it may be left. */
 static void free_pod(sl_discover *d, sl_pod *pod)
 {
-    sl_watch_remove(d->watch, &pod->watch);
+    sl_watch_remove(d->options.watch, &pod->watch);
     sl_list_remove(&pod->link);
     free(pod);
 }
@@ -123,7 +127,7 @@ bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s)
             if (!s->gone)
                 continue;
             if (!sl_source_is_checked(s) && is_done(arg, s)) {
-                sl_source_free(d->watch, s);
+                sl_source_free(d->options.watch, s);
                 d->source_count--;
             } else {
                 more = true;
@@ -155,7 +159,7 @@ static void watch_folder(sl_discover *d, sl_target *t, const char *path, uint32_
 
     if (d->options.poll || t->wd)
         return;
-    err = sl_watch_add(d->watch, t, path, mask);
+    err = sl_watch_add(d->options.watch, t, path, mask);
     if (!err || err == UV_ENOENT || err == UV_ENOTDIR || err == UV_EACCES)
         return; /* a folder that may not be watched may not be listed: that is said, and tried again */
     sl_discover_needs_scans(d);
@@ -231,7 +235,7 @@ static void found_container(sl_discover *d, sl_pod *pod, const char *container)
     }
     if (!d->options.wants(d->options.arg, pod, container))
         return;
-    s = sl_source_new(pod, container);
+    s = sl_source_new(pod, container, d->options.rules);
     s->watch.on_event = on_source_event;
     d->source_count++;
     saved = d->options.saved(d->options.arg, s);
@@ -535,7 +539,7 @@ static void on_root_event(sl_target *t, uint32_t mask, const char *name)
     sl_discover *d = SL_CONTAINER_OF(t, sl_discover, root);
 
     if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) || !*name) {
-        sl_watch_remove(d->watch, &d->root);
+        sl_watch_remove(d->options.watch, &d->root);
         sl_discover_rescan(d);
         return;
     }
@@ -556,14 +560,6 @@ void sl_discover_rescan(sl_discover *d)
     d->list_all = true;
     if (!d->stopping)
         uv_idle_start(&d->soon, on_soon);
-}
-
-static void on_overflow(void *arg)
-{
-    sl_discover *d = arg;
-
-    d->options.overflowed(d->options.arg);
-    sl_discover_rescan(d);
 }
 
 /* The last descriptors are for folders, the checkpoint and the output. */
@@ -591,8 +587,6 @@ sl_discover *sl_discover_new(const sl_discover_options *options)
     sl_list_init(&d->pods);
     sl_list_init(&d->dirty);
     d->root.on_event = on_root_event;
-    d->watch = sl_watch_new(&(sl_watch_options){
-        .loop = options->loop, .log = options->log, .arg = d, .on_overflow = on_overflow});
     uv_timer_init(options->loop, &d->timer);
     uv_idle_init(options->loop, &d->soon);
     return d;
@@ -618,10 +612,9 @@ void sl_discover_free(sl_discover *d)
     SL_LIST_EACH_SAFE(&d->pods, link)
     {
         SL_LIST_EACH_SAFE(&pod_of(link)->sources, source)
-        sl_source_free(d->watch, source_of(source));
+        sl_source_free(d->options.watch, source_of(source));
         free_pod(d, pod_of(link));
     }
-    sl_watch_remove(d->watch, &d->root);
-    sl_watch_close(d->watch);
+    sl_watch_remove(d->options.watch, &d->root);
     free(d);
 }

@@ -19,6 +19,8 @@ typedef struct sl_discover_options {
     uv_loop_t *loop;
     sl_log *log;
     const sl_clock *clock;
+    sl_watch *watch;       /* the agent's one; borrowed */
+    const sl_rules *rules; /* of its sources; borrowed */
     const char *root;
     bool poll;          /* no watches at all */
     bool skip_existing; /* start_at: end, at the very first start: what the first scan finds */
@@ -29,20 +31,20 @@ typedef struct sl_discover_options {
     void (*found)(void *arg, sl_source *s); /* its generations are there; give it a cursor */
     void (*ready)(void *arg, sl_source *s); /* something happened: read it */
     void (*scanned)(void *arg);             /* everything was looked at */
-    void (*overflowed)(void *arg);
 } sl_discover_options;
 
 sl_discover *sl_discover_new(const sl_discover_options *options);
 void sl_discover_start(sl_discover *d); /* scans at once */
 void sl_discover_stop(sl_discover *d);  /* handles closed, .gz checks given up: turn the loop */
-void sl_discover_free(sl_discover *d);  /* when it is not busy; with all pods and sources */
+void sl_discover_free(sl_discover *d);  /* after that; with all pods and sources */
 
 const char *sl_discover_root(const sl_discover *d);
+bool sl_discover_polls(const sl_discover *d); /* it was told to watch nothing */
 sl_watch *sl_discover_watch(const sl_discover *d);
 uint32_t sl_discover_source_count(const sl_discover *d);
 /* Calls each(arg, s) for all sources; it may not free them. */
 void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg);
-/* Everything is looked at anew, soon. */
+/* Everything is looked at anew, soon: the kernel's queue of events overflowed, perhaps. */
 void sl_discover_rescan(sl_discover *d);
 /* This source's folder is listed again, soon. */
 void sl_discover_look(sl_discover *d, sl_source *s);

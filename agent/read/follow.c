@@ -20,27 +20,29 @@ static void on_file_event(sl_target *t, uint32_t mask, const char *name)
 }
 
 /* Set through the descriptor: no race with a rename, and it works on a file that was unlinked. */
-static sl_err watch_file(const sl_follow *f, sl_generation *g)
+static sl_err watch_file(sl_discover *d, sl_generation *g)
 {
     char path[32];
 
     snprintf(path, sizeof path, "/proc/self/fd/%d", g->fd);
     g->watch.on_event = on_file_event;
-    return sl_watch_add(sl_discover_watch(f->discover), &g->watch, path,
+    return sl_watch_add(sl_discover_watch(d), &g->watch, path,
                         IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONESHOT);
 }
 
 static void put_to_sleep(sl_follow *f, sl_source *s)
 {
+    sl_discover *d = s->pod->discover;
+
     sl_list_remove(&s->hot);
     SL_LIST_EACH(&s->generations, link)
     {
         sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
 
-        if (f->poll || g->body != SL_BODY_OPEN || g->packed || g->end != UINT64_MAX)
+        if (sl_discover_polls(d) || g->body != SL_BODY_OPEN || g->packed || g->end != UINT64_MAX)
             continue;
-        if (watch_file(f, g))
-            sl_discover_needs_scans(f->discover);
+        if (watch_file(d, g))
+            sl_discover_needs_scans(d);
     }
     f->slept(f->arg, s);
 }

@@ -15,15 +15,13 @@
 typedef struct sl_follow {
     uv_timer_t tick; /* runs while anything is hot */
     sl_link hot;
-    sl_discover *discover;
     const sl_clock *clock;
-    bool poll;
     void *arg;
     void (*ready)(void *arg, sl_source *s); /* read it */
     void (*slept)(void *arg, sl_source *s); /* it is cold now: what can be rebuilt may go */
 } sl_follow;
 
-/* f's fields from `discover` on are filled in. */
+/* f's fields from `clock` on are filled in. */
 void sl_follow_init(sl_follow *f, uv_loop_t *loop);
 void sl_follow_stop(sl_follow *f); /* closes its handle */
 /* Something happened in s: it is hot from now. */

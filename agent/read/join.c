@@ -3,26 +3,26 @@
 
 #include <stdlib.h>
 
-void sl_join_init(sl_join *j, uint64_t budget, size_t max_record)
+void sl_join_init(sl_join *j, uint64_t budget)
 {
-    *j = (sl_join){.max_record = max_record};
+    *j = (sl_join){0};
     sl_gate_init(&j->gate, budget);
     sl_list_init(&j->parts);
 }
 
 /* How large a part's buffer is to be for `len` bytes of text. */
-static size_t cap_for(const sl_join *j, size_t len)
+static size_t cap_for(const sl_joined *of, size_t len)
 {
     size_t cap = SL_PART_MIN;
 
     while (cap < len)
         cap *= 2;
-    return cap < j->max_record ? cap : j->max_record;
+    return cap < of->max_record ? cap : of->max_record;
 }
 
-static size_t kept_of(const sl_join *j, size_t len, size_t more)
+static size_t kept_of(const sl_joined *of, size_t len, size_t more)
 {
-    size_t room = j->max_record - len;
+    size_t room = of->max_record - len;
 
     return len + (more < room ? more : room);
 }
@@ -52,9 +52,9 @@ static size_t whole_characters(const char *text, size_t len)
     return len;
 }
 
-static void append(sl_join *j, sl_part *part, const sl_record *rec)
+static void append(sl_join *j, const sl_joined *of, sl_part *part, const sl_record *rec)
 {
-    size_t len = kept_of(j, part->len, rec->text.len), cap = cap_for(j, len);
+    size_t len = kept_of(of, part->len, rec->text.len), cap = cap_for(of, len);
 
     if (cap > part->cap) {
         bool fits = sl_gate_take(&j->gate, cap - part->cap);
@@ -72,10 +72,10 @@ static void append(sl_join *j, sl_part *part, const sl_record *rec)
 }
 
 /* A line without earlier parts. */
-static void finish_line(const sl_join *j, sl_joined *of, sl_record *rec)
+static void finish_line(sl_joined *of, sl_record *rec)
 {
-    if (rec->text.len > j->max_record) {
-        rec->text.len = whole_characters(rec->text.ptr, j->max_record);
+    if (rec->text.len > of->max_record) {
+        rec->text.len = whole_characters(rec->text.ptr, of->max_record);
         rec->flags |= SL_TRUNCATED;
     }
     if (SL_UNLIKELY(of->cut[rec->stream])) {
@@ -102,7 +102,7 @@ bool sl_join_add(sl_join *j, sl_joined *of, void *owner, uint64_t now_ms, sl_rec
     sl_part *part = of->parts[rec->stream];
 
     if (SL_LIKELY(!part && rec->whole)) {
-        finish_line(j, of, rec);
+        finish_line(of, rec);
         return true;
     }
     if (!part) {
@@ -117,7 +117,7 @@ bool sl_join_add(sl_join *j, sl_joined *of, void *owner, uint64_t now_ms, sl_rec
         memcpy(part->time, rec->time, SL_TIME_LEN);
         sl_list_append(&j->parts, &part->link);
     }
-    append(j, part, rec);
+    append(j, of, part, rec);
     if (!rec->whole)
         return false;
     finish_part(part, rec);

@@ -36,26 +36,26 @@ typedef struct sl_part {
 /* One lane's. */
 typedef struct sl_join {
     sl_gate gate;
-    size_t max_record;
     sl_link parts;
 } sl_join;
 
-/* One source's open parts; zeroed is ready. */
+/* One source's open parts; zeroed but for max_record is ready. */
 typedef struct sl_joined {
+    size_t max_record;
     sl_part *parts[SL_STREAMS];
     bool cut[SL_STREAMS]; /* the last part shipped unfinished: what follows is its rest */
 } sl_joined;
 
-void sl_join_init(sl_join *j, uint64_t budget, size_t max_record);
+void sl_join_init(sl_join *j, uint64_t budget);
 
 /* false: a line of `len` bytes might need more memory than is left, should it become a part; ship
  * sl_join_oldest() first, then ask again. */
-static inline bool sl_join_fits(const sl_join *j, size_t longest, size_t len)
+static inline bool sl_join_fits(const sl_join *j, const sl_joined *of, size_t longest, size_t len)
 {
     uint64_t most = 2 * (longest + len) + SL_PART_MIN; /* parts grow by doubling */
 
-    if (most > j->max_record)
-        most = j->max_record;
+    if (most > of->max_record)
+        most = of->max_record;
     return j->gate.held == 0 || j->gate.held + most <= j->gate.budget;
 }
 

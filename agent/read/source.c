@@ -140,13 +140,14 @@ bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size)
 
 /* --- sources --- */
 
-sl_source *sl_source_new(sl_pod *pod, const char *container)
+sl_source *sl_source_new(sl_pod *pod, const char *container, const sl_rules *rules)
 {
     size_t len = strlen(container);
     sl_source *s = sl_alloc(sizeof *s + len + 1);
 
     memcpy(s->container, container, len + 1);
     s->pod = pod;
+    s->rules = rules;
     s->next_seq = s->old_seq = 1;
     sl_list_init(&s->generations);
     sl_list_init(&s->cursors);

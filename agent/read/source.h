@@ -62,6 +62,12 @@ struct sl_generation {
     size_t check_count;
 };
 
+/* How an input's sources are read. */
+typedef struct sl_rules {
+    uint64_t max_record; /* bytes, after joining */
+    uint64_t partial_timeout_ms;
+} sl_rules;
+
 /* One pod's folder. */
 typedef struct sl_pod {
     sl_link link; /* in the discovery */
@@ -80,7 +86,8 @@ struct sl_source {
     sl_link dirty; /* its folder has to be listed */
     sl_link hot;   /* read at every tick */
     sl_pod *pod;
-    sl_target watch; /* its folder */
+    const sl_rules *rules; /* its input's */
+    sl_target watch;       /* its folder */
     sl_link generations;
     uint64_t next_seq;
     uint64_t
@@ -102,7 +109,7 @@ typedef enum { SL_FILE_OTHER, SL_FILE_LIVE, SL_FILE_ROTATED, SL_FILE_PACKED } sl
 /* "3.log" is live, "3.log.20261123-055921" or "3.log.1" rotated, either with ".gz" packed. */
 sl_file_kind sl_file_parse(const char *file, uint32_t *attempt);
 
-sl_source *sl_source_new(sl_pod *pod, const char *container);
+sl_source *sl_source_new(sl_pod *pod, const char *container, const sl_rules *rules);
 /* Its cursor is the caller's; closes what is open. */
 void sl_source_free(sl_watch *w, sl_source *s);
 

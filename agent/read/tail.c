@@ -122,7 +122,7 @@ static sl_tail_state on_replaced(sl_reader *r, sl_tail *t, sl_generation *g)
             g->source->pod->folder, g->source->container, g->file);
     sl_generation_replaced(g);
     t->before_len = 0; /* a copy of it, if there is one, was looked at by its first line */
-    sl_discover_look(r->discover, t->source);
+    sl_discover_look(t->source->pod->discover, t->source);
     return SL_TAIL_DONE;
 }
 

@@ -22,7 +22,6 @@ typedef struct sl_reader {
     char *buffer; /* page-aligned; filled at file offset mod 4096, see tail.c */
     uv_loop_t *loop;
     const sl_clock *clock;
-    sl_discover *discover;
     sl_log *log;
     void *arg; /* of these: */
     /* One line, or a piece of one; the slice dies when it returns.

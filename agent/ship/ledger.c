@@ -66,7 +66,8 @@ void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcom
             a->books.delivered += b->rows[i].bytes;
             a->books.delivered_records++;
         } else {
-            a->books.dropped += b->rows[i].bytes; /* until there is a dead letter to put it in */
+            /* until there is a dead letter to put it in */
+            a->books.dropped[SL_DROPPED_DEAD_LETTER_FULL] += b->rows[i].bytes;
         }
         sl_batch_settle_row(b, i);
     }
@@ -108,8 +109,12 @@ void sl_books_add(sl_books *sum, const sl_books *one)
     sum->read += one->read;
     sum->delivered += one->delivered;
     sum->filtered += one->filtered;
-    sum->dead_lettered += one->dead_lettered;
-    sum->dropped += one->dropped;
+    for (int r = 0; r < SL_DEAD_REASONS; r++) {
+        sum->dead_lettered[r] += one->dead_lettered[r];
+        sum->dead_lettered_records[r] += one->dead_lettered_records[r];
+    }
+    for (int r = 0; r < SL_DROP_REASONS; r++)
+        sum->dropped[r] += one->dropped[r];
     sum->in_flight += one->in_flight;
     sum->delivered_records += one->delivered_records;
     for (int r = 0; r < SL_LOST_REASONS; r++)
@@ -118,5 +123,30 @@ void sl_books_add(sl_books *sum, const sl_books *one)
 
 bool sl_books_balance(const sl_books *b)
 {
-    return b->read == b->delivered + b->filtered + b->dead_lettered + b->dropped + b->in_flight;
+    return b->read == b->delivered + b->filtered + sl_books_dead_lettered(b) + sl_books_dropped(b) +
+                          b->in_flight;
+}
+
+static uint64_t sum_of(const uint64_t *bytes, int reasons)
+{
+    uint64_t sum = 0;
+
+    for (int r = 0; r < reasons; r++)
+        sum += bytes[r];
+    return sum;
+}
+
+uint64_t sl_books_dead_lettered(const sl_books *b)
+{
+    return sum_of(b->dead_lettered, SL_DEAD_REASONS);
+}
+
+uint64_t sl_books_dropped(const sl_books *b)
+{
+    return sum_of(b->dropped, SL_DROP_REASONS);
+}
+
+uint64_t sl_books_lost(const sl_books *b)
+{
+    return sum_of(b->lost, SL_LOST_REASONS);
 }

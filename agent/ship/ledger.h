@@ -16,9 +16,10 @@
 #include "flow/batch.h"
 
 typedef struct sl_books {
-    uint64_t read, delivered, filtered, dead_lettered, dropped; /* bytes of the file */
+    uint64_t read, delivered, filtered; /* bytes of the file */
+    uint64_t dead_lettered[SL_DEAD_REASONS], dropped[SL_DROP_REASONS];
     uint64_t in_flight;
-    uint64_t delivered_records;
+    uint64_t delivered_records, dead_lettered_records[SL_DEAD_REASONS];
     uint64_t lost[SL_LOST_REASONS];
 } sl_books;
 
@@ -63,5 +64,8 @@ void sl_log_loss(sl_log *log, const char *output, const sl_loss *loss);
 sl_books sl_account_books(const sl_account *a);
 void sl_books_add(sl_books *sum, const sl_books *one);
 bool sl_books_balance(const sl_books *b);
+uint64_t sl_books_dead_lettered(const sl_books *b); /* for all reasons together */
+uint64_t sl_books_dropped(const sl_books *b);
+uint64_t sl_books_lost(const sl_books *b);
 
 #endif

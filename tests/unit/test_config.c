@@ -394,15 +394,26 @@ static const bad unbuilt[] = {
      "version of sluice\n"
      "  outputs: [{type: file, path: \"/x/%{+yyyy}\"}]\n"
      "                               ^\n"},
-    {"inputs: [{type: kubernetes}, {type: kubernetes, path: /other}]\n" OUT, NULL,
-     "x.yaml:1:30: more than one input is not built yet in this version of sluice\n"
-     "  inputs: [{type: kubernetes}, {type: kubernetes, path: /other}]\n"
-     "                               ^\n"},
-    {IN "outputs: [{type: \"null\"}, {type: stdout}]\n", NULL,
-     "x.yaml:2:27: more than one output is not built yet in this version of sluice\n"
-     "  outputs: [{type: \"null\"}, {type: stdout}]\n"
-     "                            ^\n"},
 };
+
+START_TEST(reads_several_inputs_and_outputs)
+{
+    sl_buf errors = {0};
+    sl_config *c = parse("inputs: [{type: kubernetes}, {type: kubernetes, path: /other}]\n"
+                         "outputs: [{type: \"null\"}, {type: stdout, select: {pods: [a]}}]\n",
+                         NULL, &errors);
+
+    ck_assert_msg(c, "%.*s", (int)errors.len, errors.ptr);
+    ck_assert_uint_eq(c->input_count, 2);
+    ck_assert_str_eq(c->inputs[0].path, "/var/log/pods");
+    ck_assert_str_eq(c->inputs[1].path, "/other");
+    ck_assert_uint_eq(c->output_count, 2);
+    ck_assert_str_eq(c->outputs[0].name, "null");
+    ck_assert_str_eq(c->outputs[1].name, "stdout");
+    ck_assert_str_eq(c->outputs[1].select.pods.items[0], "a");
+    sl_config_free(c);
+}
+END_TEST
 
 START_TEST(refuses_what_is_not_built)
 {
@@ -548,23 +559,14 @@ END_TEST
 /* T-CFG-07: the same thing twice. */
 static const bad cfg_07[] = {
     {"inputs: [{path: /a}, {path: /a}]\n" OUT, NULL,
-     "x.yaml:1:22: more than one input is not built yet in this version of sluice\n"
-     "  inputs: [{path: /a}, {path: /a}]\n"
-     "                       ^\n"
      "x.yaml:1:29: inputs.1: path: another input reads it already\n"
      "  inputs: [{path: /a}, {path: /a}]\n"
      "                              ^\n"},
     {IN "outputs:\n  - {name: a, type: \"null\"}\n  - {name: a, type: stdout}\n", NULL,
-     "x.yaml:4:5: more than one output is not built yet in this version of sluice\n"
-     "    - {name: a, type: stdout}\n"
-     "      ^\n"
      "x.yaml:4:12: output \"a\": another output has that name: give each its own\n"
      "    - {name: a, type: stdout}\n"
      "             ^\n"},
     {IN "outputs: [{type: \"null\"}, {type: \"null\"}]\n", NULL,
-     "x.yaml:2:27: more than one output is not built yet in this version of sluice\n"
-     "  outputs: [{type: \"null\"}, {type: \"null\"}]\n"
-     "                            ^\n"
      "x.yaml:2:27: output \"null\": another output has that name: give each its own\n"
      "  outputs: [{type: \"null\"}, {type: \"null\"}]\n"
      "                            ^\n"},
@@ -764,30 +766,30 @@ START_TEST(fills_in_every_field)
     ck_assert(c->own_logs);
     ck_assert_int_eq(c->log_level, SL_LOG_ERROR);
     ck_assert_int_eq(c->log_format, SL_LOG_LOGFMT);
-    ck_assert_str_eq(c->input.path, "/p");
-    ck_assert_int_eq(c->input.start_at, SL_START_END);
-    ck_assert_int_eq(c->input.follow, SL_FOLLOW_POLL);
-    ck_assert_uint_eq(c->input.max_record, 1024);
-    ck_assert_uint_eq(c->input.partial_timeout_ms, 4000);
-    ck_assert_str_eq(c->input.select.namespaces.items[0], "a");
-    ck_assert_str_eq(c->input.select.pods.items[0], "b");
-    ck_assert_str_eq(c->input.select.containers.items[0], "c");
-    ck_assert_str_eq(c->input.exclude.namespaces.items[0], "d");
-    ck_assert_str_eq(c->input.exclude.pods.items[0], "e");
-    ck_assert_str_eq(c->input.exclude.containers.items[0], "f");
-    ck_assert_str_eq(c->output.name, "o");
-    ck_assert_str_eq(c->output.plugin->name, "file");
-    ck_assert_ptr_nonnull(c->output.self);
-    ck_assert_int_eq(c->output.encoding, SL_ENCODING_JSON);
-    ck_assert_str_eq(c->output.fields.values[0], "i");
-    ck_assert_uint_eq(c->output.max_bytes, 2048);
-    ck_assert_uint_eq(c->output.max_records, 5);
-    ck_assert_uint_eq(c->output.max_age_ms, 6000);
-    ck_assert_uint_eq(c->output.max_in_flight, 1);
-    ck_assert_uint_eq(c->output.retry_initial_ms, 7000);
-    ck_assert_uint_eq(c->output.retry_max_ms, 8000);
-    ck_assert_str_eq(c->output.select.pods.items[0], "g");
-    ck_assert_str_eq(c->output.exclude.pods.items[0], "h");
+    ck_assert_str_eq(c->inputs[0].path, "/p");
+    ck_assert_int_eq(c->inputs[0].start_at, SL_START_END);
+    ck_assert_int_eq(c->inputs[0].follow, SL_FOLLOW_POLL);
+    ck_assert_uint_eq(c->inputs[0].max_record, 1024);
+    ck_assert_uint_eq(c->inputs[0].partial_timeout_ms, 4000);
+    ck_assert_str_eq(c->inputs[0].select.namespaces.items[0], "a");
+    ck_assert_str_eq(c->inputs[0].select.pods.items[0], "b");
+    ck_assert_str_eq(c->inputs[0].select.containers.items[0], "c");
+    ck_assert_str_eq(c->inputs[0].exclude.namespaces.items[0], "d");
+    ck_assert_str_eq(c->inputs[0].exclude.pods.items[0], "e");
+    ck_assert_str_eq(c->inputs[0].exclude.containers.items[0], "f");
+    ck_assert_str_eq(c->outputs[0].name, "o");
+    ck_assert_str_eq(c->outputs[0].plugin->name, "file");
+    ck_assert_ptr_nonnull(c->outputs[0].self);
+    ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
+    ck_assert_str_eq(c->outputs[0].fields.values[0], "i");
+    ck_assert_uint_eq(c->outputs[0].max_bytes, 2048);
+    ck_assert_uint_eq(c->outputs[0].max_records, 5);
+    ck_assert_uint_eq(c->outputs[0].max_age_ms, 6000);
+    ck_assert_uint_eq(c->outputs[0].max_in_flight, 1);
+    ck_assert_uint_eq(c->outputs[0].retry_initial_ms, 7000);
+    ck_assert_uint_eq(c->outputs[0].retry_max_ms, 8000);
+    ck_assert_str_eq(c->outputs[0].select.pods.items[0], "g");
+    ck_assert_str_eq(c->outputs[0].exclude.pods.items[0], "h");
     sl_config_free(c);
     sl_buf_fini(&errors);
 }
@@ -823,24 +825,24 @@ START_TEST(chooses_the_encoding)
 
     dup2(null, STDOUT_FILENO);
     c = parse(IN "outputs: [{type: stdout}]\n", NULL, &errors);
-    ck_assert_int_eq(c->output.encoding, SL_ENCODING_JSON);
+    ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     sl_config_free(c);
     if (access("/etc/sluice/sluice.yaml", F_OK) == 0)
         return; /* then there is no built-in default to look at */
     c = sl_config_load(NULL, NULL, 0, &errors);
     ck_assert_ptr_null(c->file);
-    ck_assert_str_eq(c->input.path, "/var/log/pods");
-    ck_assert_str_eq(c->output.plugin->name, "stdout");
-    ck_assert_int_eq(c->output.encoding, SL_ENCODING_TEXT);
+    ck_assert_str_eq(c->inputs[0].path, "/var/log/pods");
+    ck_assert_str_eq(c->outputs[0].plugin->name, "stdout");
+    ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_TEXT);
     sl_config_free(c);
     c = sl_config_load(NULL, sets, 3, &errors);
-    ck_assert_str_eq(c->input.path, "/x");
+    ck_assert_str_eq(c->inputs[0].path, "/x");
     ck_assert_str_eq(c->state_dir, "/tmp/s");
-    ck_assert_int_eq(c->output.encoding, SL_ENCODING_JSON);
+    ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     sl_config_free(c);
     c = sl_config_load(NULL, &sets[3], 1, &errors);
-    ck_assert_str_eq(c->output.plugin->name, "null");
-    ck_assert_int_eq(c->output.encoding, SL_ENCODING_JSON);
+    ck_assert_str_eq(c->outputs[0].plugin->name, "null");
+    ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     sl_config_free(c);
     close(null);
 }
@@ -1040,7 +1042,8 @@ SL_UNIT(SL_ROWS(t_cfg_01_shows_each_mistake, cfg_01), SL_ROWS(refuses_what_is_no
         SL_ROWS(t_cfg_05_asks_for_something_to_do, cfg_05),
         SL_ROWS(t_cfg_07_refuses_the_same_twice, cfg_07), SL_ONE(t_cfg_09_is_bounded),
         SL_ONE(t_cfg_14_bounds_every_number), SL_ROWS(takes_what_is_right, good),
-        SL_ONE(dumps_what_it_reads), SL_ONE(fills_in_every_field), SL_ONE(knows_its_node),
+        SL_ONE(dumps_what_it_reads), SL_ONE(fills_in_every_field),
+        SL_ONE(reads_several_inputs_and_outputs), SL_ONE(knows_its_node),
         SL_ONE(chooses_the_encoding), SL_ONE(hides_what_files_hold),
         SL_ONE(t_cfg_08_check_touches_nothing), SL_ROWS(what_we_ship_is_right, shipped),
         SL_ROWS(obeys_each_command_line, lines), SL_ONE(checks_plugins))

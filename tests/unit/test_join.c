@@ -48,8 +48,8 @@ START_TEST(joins_each_row)
     uint64_t offset = 0;
     sl_record rec;
 
-    of = (sl_joined){0};
-    sl_join_init(&join, 1 << 20, rows[_i].max_record);
+    of = (sl_joined){.max_record = rows[_i].max_record};
+    sl_join_init(&join, 1 << 20);
     for (int i = 0; i < 8 && rows[_i].lines[i]; i++) {
         const char *line = rows[_i].lines[i];
 
@@ -76,8 +76,8 @@ START_TEST(gives_up_the_oldest_and_flags_its_rest)
 {
     sl_record rec;
 
-    of = (sl_joined){0};
-    sl_join_init(&join, 1 << 20, 100);
+    of = (sl_joined){.max_record = 100};
+    sl_join_init(&join, 1 << 20);
     ck_assert(!feed("oP:old", 0, 5, &rec));
     ck_assert(!feed("eP:young", 6, 7, &rec));
     ck_assert_uint_eq(sl_join_oldest(&join)->since_ms, 5);
@@ -108,13 +108,15 @@ START_TEST(share_is_never_exceeded)
     uint64_t given_up = 0;
 
     memset(text, 'x', sizeof text);
-    sl_join_init(&join, 100000, 60000);
+    sl_join_init(&join, 100000);
+    for (int i = 0; i < 8; i++)
+        many[i].max_record = 60000;
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < 8; i++) {
             sl_record rec = {.text = {text, 9000}, .time = time_text, .at = {1, 1}, .bytes = 9000};
             sl_part *oldest;
 
-            while (!sl_join_fits(&join, sl_join_longest(&many[i]), rec.text.len) &&
+            while (!sl_join_fits(&join, &many[i], sl_join_longest(&many[i]), rec.text.len) &&
                    (oldest = sl_join_oldest(&join))) {
                 sl_joined *owner = oldest->owner;
                 sl_record shipped;

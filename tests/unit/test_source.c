@@ -77,6 +77,8 @@ END_TEST
 
 #define CRI "2026-01-02T03:04:05.000000006Z stdout F "
 
+static const sl_rules rules = {.max_record = 1 << 20, .partial_timeout_ms = 1000};
+
 static sl_source *new_source(sl_pod **pod, const char *folder, const char *container)
 {
     size_t len = strlen(folder);
@@ -85,7 +87,7 @@ static sl_source *new_source(sl_pod **pod, const char *folder, const char *conta
     memcpy((*pod)->folder, folder, len + 1);
     ck_assert(sl_pod_parse((*pod)->folder, &(*pod)->namespace, &(*pod)->pod, &(*pod)->uid));
     sl_list_init(&(*pod)->sources);
-    return sl_source_new(*pod, container);
+    return sl_source_new(*pod, container, &rules);
 }
 
 static const struct {

@@ -15,6 +15,8 @@ static uv_loop_t loop;
 static sl_hand_clock hand = SL_HAND_CLOCK;
 static sl_log quiet = SL_QUIET_LOG;
 static sl_discover *discover;
+static sl_watch *watch;
+static const sl_rules rules = {.max_record = 1 << 20, .partial_timeout_ms = 1000};
 static sl_reader reader;
 static sl_tail tail;
 static sl_source *source;
@@ -102,20 +104,22 @@ static void on_scanned(void *arg)
 static void setup(bool poll)
 {
     uv_loop_init(&loop);
+    watch =
+        sl_watch_new(&(sl_watch_options){.loop = &loop, .log = &quiet, .on_overflow = on_scanned});
     discover = sl_discover_new(&(sl_discover_options){.loop = &loop,
                                                       .log = &quiet,
                                                       .clock = &hand.clock,
+                                                      .watch = watch,
+                                                      .rules = &rules,
                                                       .root = root,
                                                       .poll = poll,
                                                       .wants = on_wants,
                                                       .saved = on_saved,
                                                       .found = on_found,
                                                       .ready = on_ready,
-                                                      .scanned = on_scanned,
-                                                      .overflowed = on_scanned});
+                                                      .scanned = on_scanned});
     reader = (sl_reader){.loop = &loop,
                          .clock = &hand.clock,
-                         .discover = discover,
                          .log = &quiet,
                          .line = on_line,
                          .attempt_ended = on_ended,
@@ -130,6 +134,7 @@ static void teardown(void)
     sl_discover_stop(discover);
     uv_run(&loop, UV_RUN_DEFAULT); /* its handles are closed before it is freed */
     sl_discover_free(discover);
+    sl_watch_close(watch);
     uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
     sl_reader_fini(&reader);
