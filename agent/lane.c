@@ -44,7 +44,6 @@ struct sl_lane {
     sl_batch_pool pool;
     sl_batch *open; /* NULL: the next record opens one */
     sl_encoder *encoder;
-    uint16_t before, after; /* bytes of frame around each record */
     sl_output *output;
     uv_idle_t turn;
     uv_timer_t age;   /* the open batch's */
@@ -126,11 +125,15 @@ static void render_block(sl_cursor *c, uint64_t seq)
 {
     const sl_generation *g = sl_source_at(c->source, seq);
     const sl_pod *pod = c->source->pod;
-    sl_origin origin = {pod->namespace, pod->pod,    pod->uid, sl_str(c->source->container),
-                        g->attempt,     g->name_text};
+    sl_origin origin = {.namespace = pod->namespace,
+                        .pod = pod->pod,
+                        .uid = pod->uid,
+                        .container = sl_str(c->source->container),
+                        .restart = g->attempt,
+                        .generation = g->name_text};
 
     SL_ASSERT(g->seq == seq); /* an open or unread record holds its generation */
-    free(c->block);
+    sl_block_free(c->block);
     c->block = sl_encoder_block(c->lane->encoder, &origin);
     c->block_seq = seq;
     memcpy(c->block_name, g->name_text, SL_NAME_LEN);
@@ -139,8 +142,8 @@ static void render_block(sl_cursor *c, uint64_t seq)
 static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
 {
     sl_batch *b = l->open;
+    sl_encoded encoded;
     uint32_t mark;
-    size_t len;
 
     /* multiline, metadata and filters have their place here */
     if (SL_UNLIKELY(c->block_seq != rec->at.seq || !c->block))
@@ -148,8 +151,8 @@ static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
     if (b->row_count == 0 && l->options.max_age_ms > 0 && !l->draining)
         uv_timer_start(&l->age, on_age, l->options.max_age_ms, 0);
     mark = sl_account_mark(&c->account, &l->pool, b, rec->stream, rec->at.seq, c->block_name);
-    len = sl_encode(l->encoder, c->block, rec, b->payload + b->used);
-    sl_batch_added(b, mark, len, l->before, l->after, rec);
+    encoded = sl_encode(l->encoder, c->block, rec, b->payload + b->used);
+    sl_batch_added(b, mark, &encoded, rec);
 }
 
 /* --- lines --- */
@@ -474,7 +477,7 @@ void sl_lane_slept(sl_lane *l, sl_source *s)
 
     if (!c)
         return;
-    free(c->block); /* rendered anew when it wakes up */
+    sl_block_free(c->block); /* rendered anew when it wakes up */
     c->block = NULL;
     if (sl_output_is_idle(l->output) && sl_list_is_empty(&l->ready))
         sl_batch_pool_trim(&l->pool);
@@ -505,7 +508,7 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     sl_list_remove(&c->in_source);
     sl_list_remove(&c->in_lane);
     sl_list_remove(&c->ready);
-    free(c->block);
+    sl_block_free(c->block);
     free(c);
 }
 
@@ -629,8 +632,6 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
                        (uint32_t)options->max_records);
     l->encoder = sl_encoder_new(&options->encoder);
-    l->before = (uint16_t)sl_str(options->encoder.before).len;
-    l->after = (uint16_t)sl_str(options->encoder.after).len;
     uv_idle_init(options->loop, &l->turn);
     uv_timer_init(options->loop, &l->age);
     uv_timer_init(options->loop, &l->parts);

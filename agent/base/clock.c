@@ -85,3 +85,35 @@ void sl_time_format(char out[SL_TIME_LEN], int64_t time_ns)
     put_digits(out + 17, second % 60, 2);
     put_digits(out + 20, ns, 9);
 }
+
+static int64_t digits(const char *text, size_t count)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < count; i++)
+        value = value * 10 + (text[i] - '0');
+    return value;
+}
+
+/* The way back of put_date(). */
+static int64_t read_date(const char *text)
+{
+    int64_t year = digits(text, 4), month = digits(text + 5, 2), day = digits(text + 8, 2) - 1;
+    int64_t era;
+
+    year -= month < 3;
+    month += month < 3 ? 9 : -3;
+    era = divide(year, 400, &year);
+    day += (153 * month + 2) / 5 + year * 365 + year / 4 - year / 100;
+    return era * 146097 + day - 719468;
+}
+
+int64_t sl_time_read(const char time[SL_TIME_LEN])
+{
+    int64_t second = read_date(time) * DAY_S + digits(time + 11, 2) * 3600 +
+                     digits(time + 14, 2) * 60 + digits(time + 17, 2);
+
+    if (second < -INT64_MAX / 1000000000 || second >= INT64_MAX / 1000000000)
+        return second < 0 ? INT64_MIN : INT64_MAX; /* the year 1677, or 2262 */
+    return second * 1000000000 + digits(time + 20, 9);
+}

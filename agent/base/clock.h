@@ -28,5 +28,7 @@ static inline int64_t sl_wall_ns(const sl_clock *c)
 
 /* Writes SL_TIME_LEN bytes, no zero. */
 void sl_time_format(char out[SL_TIME_LEN], int64_t time_ns);
+/* The way back, for what looks like it; the nearest that an int64_t can say. */
+int64_t sl_time_read(const char time[SL_TIME_LEN]);
 
 #endif

@@ -12,7 +12,9 @@ static void summarise(const sl_config *c, const char *before, sl_buf *out)
         sl_buf_add_format(out, "%s%s %s", i ? "" : before, i ? "," : "reads", c->inputs[i].path);
     for (size_t i = 0; i < c->output_count; i++)
         sl_buf_add_format(out, "%s %s to output \"%s\" (%s)", i ? "," : ", writes",
-                          c->outputs[i].encoding == SL_ENCODING_TEXT ? "text" : "JSON",
+                          c->outputs[i].encoding == SL_ENCODING_JSON
+                              ? "JSON"
+                              : sl_encoding_names[c->outputs[i].encoding],
                           c->outputs[i].name, c->outputs[i].plugin->name);
     sl_buf_add_format(out, ", state in %s, memory ", c->state_dir);
     sl_number_format(SL_SIZE, c->memory_limit, out);

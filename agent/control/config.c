@@ -10,6 +10,7 @@
 #include "control/nearest.h"
 #include "control/options.h"
 #include "control/rows.h"
+#include "control/templates.h"
 #include "control/units.h"
 
 #include <errno.h>
@@ -262,7 +263,11 @@ static sl_encoding encoding_of(const sl_plugin *p, int place)
 
     for (int i = 0; i <= place; i++)
         (void)sl_next_part(&rest, '|', &name);
-    return sl_slice_eq(name, SL_SLICE("text")) ? SL_ENCODING_TEXT : SL_ENCODING_JSON;
+    for (int i = 0; i < SL_ENCODINGS; i++) {
+        if (sl_slice_eq(name, sl_str(sl_encoding_names[i])))
+            return (sl_encoding)i;
+    }
+    return SL_ENCODING_JSON;
 }
 
 /* Text where people look: on a terminal, and where nothing was configured at all. */
@@ -299,6 +304,7 @@ static void read_options(reading *r, const sl_yaml *node, const sl_option *type_
         out->name = p->name; /* it was wrong; the checks want one to speak of */
     check_output(&o, node, out);
     check_memory(r, node, out);
+    sl_templates_read(&o, node, r->c, out);
 }
 
 static void read_output(reading *r, const sl_yaml *node, const char *who, sl_output_config *out)
@@ -536,6 +542,8 @@ void sl_config_free(sl_config *c)
     if (!c)
         return;
     owner = SL_CONTAINER_OF(c, struct owner, config);
+    for (size_t i = 0; i < c->output_count; i++)
+        sl_templates_free(&c->outputs[i].frame);
     sl_store_fini(&owner->store);
     free(owner);
 }

@@ -7,11 +7,11 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "shape/encode.h"
 #include "shape/select.h"
 
 typedef enum { SL_START_BEGINNING, SL_START_END } sl_start_at;
 typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
-typedef enum { SL_ENCODING_JSON, SL_ENCODING_TEXT } sl_encoding;
 
 typedef struct sl_input_config {
     const char *path;
@@ -27,7 +27,9 @@ typedef struct sl_output_config {
     void *self; /* plugin->self_size bytes, zeroed, options filled in: copied for each instance */
     sl_choice_lists select, exclude;
     sl_pairs fields;
-    int encoding; /* sl_encoding */
+    int encoding;             /* sl_encoding */
+    int schema;               /* sl_schema */
+    sl_frame_templates frame; /* owned */
     uint64_t max_bytes, max_records, max_age_ms;
     uint64_t max_in_flight;
     uint64_t retry_initial_ms, retry_max_ms;

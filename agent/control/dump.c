@@ -90,6 +90,7 @@ static void dump_value(const sl_store *s, const sl_option *row, const void *slot
     }
     switch (row->type) {
     case SL_TEXT:
+    case SL_TEMPLATE:
         dump_text(out, *(const char *const *)slot);
         break;
     case SL_FLAG:
@@ -152,9 +153,10 @@ void sl_options_dump(const sl_store *s, const sl_option *rows, const void *from,
 static sl_slice type_name(const sl_option *row)
 {
     static const char *const names[] = {
-        [SL_TEXT] = "text",     [SL_SECRET] = "secret", [SL_SIZE] = "size",
-        [SL_TIME] = "duration", [SL_COUNT] = "number",  [SL_FLAG] = "true|false",
-        [SL_LIST] = "list",     [SL_MAP] = "mapping",   [SL_UNBUILT] = "not built",
+        [SL_TEXT] = "text",         [SL_SECRET] = "secret", [SL_SIZE] = "size",
+        [SL_TIME] = "duration",     [SL_COUNT] = "number",  [SL_FLAG] = "true|false",
+        [SL_LIST] = "list",         [SL_MAP] = "mapping",   [SL_UNBUILT] = "not built",
+        [SL_TEMPLATE] = "template",
     };
     const char *promised;
 
@@ -199,7 +201,8 @@ static const char *default_shown(const sl_option *row)
         return row->fallback;
     if (row->type == SL_UNBUILT)
         return "";
-    if (row->type != SL_TEXT && row->type != SL_LIST && row->type != SL_MAP)
+    if (row->type != SL_TEXT && row->type != SL_TEMPLATE && row->type != SL_LIST &&
+        row->type != SL_MAP)
         return "(by type)";
     return row->type == SL_LIST ? "[]" : row->type == SL_MAP ? "{}" : "\"\"";
 }

@@ -171,7 +171,7 @@ static void set_text(const work *w, const value *v, const char **slot)
 
     if (names_file(w->row->name) && *v->text && *v->text != '/')
         wrong(w, "%s is not an absolute path: write it from the root on, \"/...\"", quote(v, &q));
-    else if (names_file(w->row->name) && strstr(v->text, "%{"))
+    else if (w->row->type != SL_TEMPLATE && names_file(w->row->name) && strstr(v->text, "%{"))
         wrong(w, "a template (%%{...}) in a path " NOT_BUILT);
     else
         *slot = v->text;
@@ -185,6 +185,7 @@ static void set(const work *w, const value *v, void *slot)
     switch (w->row->type) {
     case SL_TEXT:
     case SL_SECRET:
+    case SL_TEMPLATE: /* templates.c reads it */
         set_text(w, v, slot);
         break;
     case SL_SIZE:

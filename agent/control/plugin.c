@@ -19,7 +19,8 @@ sl_err sl_plugin_check(const sl_plugin *p)
 {
     if (p->abi > SL_PLUGIN_ABI)
         return SL_E_NEWER;
-    if (p->abi < SL_PLUGIN_ABI || p->option_size != sizeof(sl_option) || p->kind != SL_OUTPUT)
+    if (p->abi < SL_PLUGIN_ABI || p->option_size != sizeof(sl_option) ||
+        p->size > sizeof(sl_plugin) || p->item_size > sizeof(sl_item) || p->kind != SL_OUTPUT)
         return SL_E_FORMAT;
     if (!p->name || !p->options || !p->output.max_in_flight || !p->output.max_bytes ||
         !p->output.encodings || !p->output.open || !p->output.send)

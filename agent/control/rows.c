@@ -84,7 +84,7 @@ const sl_option sl_input_rows[] = {
 #undef AT
 #define AT(member) offsetof(sl_output_config, member)
 
-#define ENCODINGS "json|text" /* as sl_encoding counts them */
+#define ENCODINGS "json|text|msgpack|raw" /* as sl_encoding counts them */
 
 /* What the plugin decides stands here as "": see sl_output_rows_for(). */
 const sl_option sl_output_rows[] = {
@@ -100,7 +100,11 @@ const sl_option sl_output_rows[] = {
     {"fields", SL_MAP, AT(fields), "", "constant fields for every record", NULL, 0, 0},
     {"encoding", SL_CHOICE, AT(encoding), "", "of a record; of stdout text, if it is a terminal",
      ENCODINGS, 0, 0},
-    {"schema", SL_UNBUILT, 0, "ecs", "names of the fields", "ecs|fluentbit|flat", 0, 0},
+    {"schema", SL_CHOICE, AT(schema), "ecs", "names of the fields", "ecs|fluentbit|flat", 0, 0},
+    {"fluentbit.annotations", SL_UNBUILT, 0, NULL, "of the pod, in schema fluentbit", NULL, 0, 0},
+    {"fluentbit.labels", SL_UNBUILT, 0, NULL, "of the pod, in schema fluentbit", NULL, 0, 0},
+    {"fluentbit.merge", SL_UNBUILT, 0, NULL, "an object in the message as fields", NULL, 0, 0},
+    {"fluentbit.replace_dots", SL_UNBUILT, 0, "false", "_ for dots in names", NULL, 0, 0},
     {"batch.max_bytes", SL_SIZE, AT(max_bytes), "", "encoded, before compression", NULL, KIB, GIB},
     {"batch.max_records", SL_COUNT, AT(max_records), "65536", "in a batch", NULL, 1, 1 << 24},
     {"batch.max_age", SL_TIME, AT(max_age_ms), "", "0s: sealed at the end of each read turn", NULL,
@@ -145,7 +149,7 @@ const sl_option *sl_output_rows_for(sl_store *store, const sl_plugin *p, const c
             row->fallback = p->name;
         } else if (!strcmp(row->name, "encoding")) {
             row->fallback = encoding;
-            row->choices = sl_store_format(store, "%s|!msgpack|!raw", p->output.encodings);
+            row->choices = p->output.encodings;
         } else if (!strcmp(row->name, "max_in_flight")) {
             row->max = p->output.max_in_flight;
             row->fallback = sl_store_format(store, "%u", p->output.max_in_flight);

@@ -74,6 +74,7 @@ sl_batch *sl_batch_new(sl_batch_pool *p, size_t bytes)
         b->row_cap = rows;
         sl_list_init(&b->link);
     }
+    b->texts = cap;
     b->held = held;
     b->epoch = ++p->epoch;
     return b;
@@ -118,6 +119,46 @@ uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_st
     return b->mark_count++;
 }
 
+/* Behind its length; so it is never at 0. */
+static uint32_t keep(sl_batch *b, sl_slice text)
+{
+    uint16_t len = (uint16_t)text.len;
+
+    if (!text.ptr)
+        return 0;
+    SL_ASSERT(text.len <= UINT16_MAX && b->texts - b->used >= text.len + sizeof len);
+    b->texts -= text.len;
+    memcpy(b->payload + b->texts, text.ptr, text.len);
+    b->texts -= sizeof len;
+    memcpy(b->payload + b->texts, &len, sizeof len);
+    return (uint32_t)(b->texts + sizeof len);
+}
+
+static sl_slice kept(const sl_batch *b, uint32_t at)
+{
+    uint16_t len;
+
+    if (!at)
+        return (sl_slice){0};
+    memcpy(&len, b->payload + at - sizeof len, sizeof len);
+    return (sl_slice){b->payload + at, len};
+}
+
+void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_encoded *encoded)
+{
+    m->texts = encoded->texts;
+    m->target = keep(b, encoded->target);
+    m->key = keep(b, encoded->key);
+}
+
+uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN])
+{
+    SL_ASSERT(b->texts - b->used >= SL_TIME_LEN);
+    b->texts -= SL_TIME_LEN;
+    memcpy(b->payload + b->texts, time, SL_TIME_LEN);
+    return (uint32_t)b->texts;
+}
+
 sl_slice sl_batch_payload(const sl_batch *b)
 {
     return (sl_slice){b->payload, b->used};
@@ -137,8 +178,12 @@ void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out)
     *out = (sl_item){
         .framed = {framed, row->len},
         .value = {framed + row->before, row->len - row->before - row->after},
+        .key = kept(b, row->key),
+        .target = kept(b, row->target),
         .generation = {b->marks[row->mark]->name, SL_NAME_LEN},
         .offset = row->offset,
+        .piece = row->piece,
+        .time_ns = sl_time_read(b->payload + row->time),
     };
 }
 
@@ -168,6 +213,8 @@ bool sl_batch_keep_unsettled(sl_batch *b)
         if (!row.again)
             continue;
         memmove(b->payload + used, b->payload + row.at, row.len);
+        if (row.time < row.at + row.len) /* else it does not stand in the payload */
+            row.time -= row.at - (uint32_t)used;
         row.at = (uint32_t)used;
         row.answered = row.again = false;
         used += row.len;

@@ -1,19 +1,25 @@
 /* batch.h - records bound for one output: their framed bytes in one arena, a row for each record,
  * and a mark for each (account, stream, generation) that says how far back it reaches.
  *
+ * The arena is filled from both ends: from its beginning with the payload, from its end with what
+ * rows say beside it, which is mostly the same for many of them: targets and keys.
+ *
  * Open: records are added. Sealed: it waits, is out, and its records are answered, in any order and
  * number; those answered RETRY stay, the rest is settled. A batch whose records are all settled
  * goes back to the pool it came from.
  *
  * Owns     payload, rows, marks
  * Thread   the loop's; a sealed payload may be read by the output's threads until it is answered
- * Limits   its memory is what the gate let in: sl_batch_room() is asked before a record is added */
+ * Limits   its memory is what the gate let in: sl_batch_room() is asked before a record is added, for
+ *          SL_TEXT_BYTES more than the bytes of its target and its key, if it has any */
 #ifndef SL_FLOW_BATCH_H
 #define SL_FLOW_BATCH_H
 
 #include "base/list.h"
 #include "flow/gate.h"
 #include "flow/record.h"
+
+#define SL_TEXT_BYTES sizeof(uint16_t) /* the length before a text */
 
 typedef struct sl_account sl_account; /* one lane's books on one source: ship/ledger.h */
 
@@ -26,23 +32,29 @@ typedef struct sl_mark {
     sl_place first;         /* of its first unsettled record; seq is the generation's */
     uint64_t bytes;         /* of the file, unsettled */
     uint32_t records;       /* unsettled */
+    uint64_t texts;         /* number of target and key, as it used them last */
+    uint32_t target, key;   /* those, as in a row */
     char name[SL_NAME_LEN]; /* of the generation */
 } sl_mark;
 
 typedef struct sl_row {
     uint32_t at, len;       /* in the payload, with its frame */
-    uint32_t mark;          /* number of its mark */
     uint16_t before, after; /* bytes of frame in len */
+    uint32_t mark;          /* number of its mark */
     uint64_t offset;        /* the record's place, with its mark's generation */
     uint64_t bytes;         /* of the file */
-    bool answered;          /* since it was sent last */
-    bool again;             /* that answer was RETRY */
+    uint32_t target, key;   /* where they stand in the arena; 0: none */
+    uint32_t time;          /* where its SL_TIME_LEN bytes do */
+    uint32_t piece : 30;    /* as in sl_record */
+    bool answered : 1;      /* since it was sent last */
+    bool again : 1;         /* that answer was RETRY */
 } sl_row;
 
 struct sl_batch {
     sl_link link; /* in the queue, or in the pool */
     char *payload;
-    size_t used, cap;
+    size_t used, cap; /* of the arena that begins with the payload */
+    size_t texts;     /* where what stands at its end begins */
     sl_row *rows;
     uint32_t row_count, row_cap;
     sl_mark **marks; /* in the order of their first record */
@@ -78,25 +90,38 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b);
 /* false: a record that may take up to `bytes` of payload does not fit any more. */
 static inline bool sl_batch_room(const sl_batch *b, size_t bytes)
 {
-    return b->cap - b->used >= bytes && b->row_count < b->row_cap;
+    return b->texts - b->used >= bytes && b->row_count < b->row_cap;
 }
 
-/* Counts the record that was just written at payload + used: moves `used` by len, adds its row and
- * counts it in that mark, whose `first` it becomes if it is its first. There was room.
- * before, after  bytes of frame in len */
-static inline void sl_batch_added(sl_batch *b, uint32_t mark, size_t len, uint16_t before,
-                                  uint16_t after, const sl_record *rec)
+/* For sl_batch_added(), where something has to be kept beside the payload. */
+void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_encoded *encoded);
+uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN]);
+
+/* Counts the record that was just written at payload + used: moves `used` by its length, adds its
+ * row and counts it in that mark, whose `first` it becomes if it is its first. There was room, for
+ * its target, its key and its time as well. */
+static inline void sl_batch_added(sl_batch *b, uint32_t mark, const sl_encoded *encoded,
+                                  const sl_record *rec)
 {
     sl_mark *m = b->marks[mark];
+    uint32_t at = (uint32_t)b->used;
 
-    b->rows[b->row_count++] = (sl_row){.at = (uint32_t)b->used,
-                                       .len = (uint32_t)len,
-                                       .mark = mark,
-                                       .before = before,
-                                       .after = after,
-                                       .offset = rec->at.offset,
-                                       .bytes = rec->bytes};
-    b->used += len;
+    b->used += encoded->len;
+    if (SL_UNLIKELY(encoded->texts != m->texts))
+        sl_batch_keep_texts(b, m, encoded);
+    b->rows[b->row_count++] =
+        (sl_row){.at = at,
+                 .len = (uint32_t)encoded->len,
+                 .before = (uint16_t)encoded->before,
+                 .after = (uint16_t)encoded->after,
+                 .mark = mark,
+                 .offset = rec->at.offset,
+                 .bytes = rec->bytes,
+                 .target = m->target,
+                 .key = m->key,
+                 .time = SL_LIKELY(encoded->time != SL_NO_TIME) ? at + encoded->time
+                                                                : sl_batch_keep_time(b, rec->time),
+                 .piece = rec->piece & 0x3fffffff};
     if (m->records++ == 0)
         m->first = rec->at;
     m->bytes += rec->bytes;

@@ -19,12 +19,25 @@ enum {
 typedef struct sl_record {
     sl_slice text;
     const char *time; /* SL_TIME_LEN bytes: UTC, nine digits, "Z" */
+    sl_slice written; /* the time as the runtime wrote it; empty: it did not */
     sl_place at;      /* of its first byte: with the generation's name, its identity */
     uint64_t bytes;   /* of all its lines in the file, framing and newlines included */
     sl_stream stream;
     unsigned flags;
+    uint32_t piece;                   /* of a split record, from 1; 0: it was not split */
     bool whole;                       /* false: a part, more follows */
     char time_store[SL_TIME_LEN + 2]; /* `time` is here when the runtime wrote another form */
 } sl_record;
+
+/* The same as it was encoded into a batch. */
+typedef struct sl_encoded {
+    size_t len;             /* with its frame */
+    uint32_t before, after; /* bytes of frame in it */
+    uint32_t time;          /* where its SL_TIME_LEN bytes stand in it; SL_NO_TIME: they do not */
+    uint64_t texts;         /* of target and key: others have another number; 0: there are none */
+    sl_slice target, key;   /* alive until the next record is encoded; ptr NULL: none */
+} sl_encoded;
+
+#define SL_NO_TIME UINT32_MAX
 
 #endif

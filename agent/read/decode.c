@@ -43,6 +43,8 @@ static sl_slice behind_hole(sl_slice line)
 void sl_decode(sl_decoder *d, const sl_line *line, int64_t now_ns, sl_record *rec)
 {
     rec->flags = 0;
+    rec->piece = 0;
+    rec->written = (sl_slice){0};
     if (!line->first)
         go_on(d, line->bytes, rec);
     else if (sl_decode_cri(line->bytes, d->minute, rec) != 0 &&

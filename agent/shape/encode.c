@@ -1,32 +1,75 @@
-/* encode.c - see encode.h.
- *
- * Room for the longest record was reserved before, so that bytes are stored here without a check;
- * short constants are copied at their largest length, which is one or two moves instead of a call. */
+/* encode.c - see encode.h: what surrounds a record, its block, and JSON. */
 #include "shape/encode.h"
 
 #include "base/buf.h"
-#include "base/utf8.h"
+#include "flow/batch.h"
+#include "shape/encode_to.h"
 #include "shape/escape.h"
 #include "shape/fields.h"
+#include "shape/put.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#define FRAME_MAX 128 /* bytes before and after a record together: sl_encode_room() counts on it */
+#define SLACK 512  /* head, stream, place, flags; and what another generation's block is longer */
+#define PATHS 4096 /* the same, where a file's path is in it */
+
+const char *const sl_encoding_names[SL_ENCODINGS] = {"json", "text", "msgpack", "raw"};
+const char *const sl_flag_names[SL_FLAG_COUNT] = {"truncated", "split", "partial", "raw",
+                                                  "multiline"};
+
+/* A constant, copied at its largest length. */
+typedef struct head {
+    char bytes[16];
+    size_t len;
+} head;
 
 struct sl_encoder {
     sl_encoder_options options;
-    sl_slice before, after;
+    sl_slice before, after; /* where there is no framing */
+    bool framed;
+    head time;        /* JSON: before the time; */
+    head close;       /* and at the end */
+    uint32_t time_at; /* behind the frame; SL_NO_TIME: it is not written */
 };
+
+static sl_slice plain_text(const sl_template *t)
+{
+    return t && t->count > 0 ? t->parts[0].text : (sl_slice){"", 0};
+}
+
+static bool is_plain(const sl_template *t)
+{
+    return !t || t->count == 0 || (t->count == 1 && t->parts[0].kind == SL_PART_TEXT);
+}
+
+static uint32_t find_time(const sl_encoder_options *o)
+{
+    bool written = o->schema != SL_SCHEMA_FLUENTBIT || o->timestamp;
+
+    if (!written || o->encoding == SL_ENCODING_TEXT || o->encoding == SL_ENCODING_RAW)
+        return SL_NO_TIME;
+    if (o->encoding == SL_ENCODING_MSGPACK)
+        return o->schema == SL_SCHEMA_FLAT ? 14 : 15;
+    return o->schema == SL_SCHEMA_FLAT ? 14 : 15; /* JSON: {"timestamp":" */
+}
 
 sl_encoder *sl_encoder_new(const sl_encoder_options *o)
 {
+    static const head times[SL_SCHEMAS] = {[SL_SCHEMA_ECS] = {"{\"@timestamp\":\"", 15},
+                                           [SL_SCHEMA_FLUENTBIT] = {"{\"@timestamp\":\"", 15},
+                                           [SL_SCHEMA_FLAT] = {"{\"timestamp\":\"", 14}};
+    static const head closes[SL_SCHEMAS] = {
+        [SL_SCHEMA_ECS] = {"}}", 2}, [SL_SCHEMA_FLUENTBIT] = {"}", 1}, [SL_SCHEMA_FLAT] = {"}", 1}};
+    const sl_frame_templates *f = &o->frame;
     sl_encoder *e = sl_alloc(sizeof *e);
 
     e->options = *o;
-    e->before = sl_str(o->before ? o->before : "");
-    e->after = sl_str(o->after ? o->after : "");
-    SL_ASSERT(e->before.len + e->after.len <= FRAME_MAX);
+    e->before = plain_text(f->before);
+    e->after = plain_text(f->after);
+    e->framed = f->target || f->key || !is_plain(f->before) || !is_plain(f->after);
+    e->time = times[o->schema];
+    e->close = closes[o->schema];
+    e->time_at = find_time(o);
     return e;
 }
 
@@ -37,135 +80,171 @@ void sl_encoder_free(sl_encoder *e)
 
 /* --- what never changes for one generation --- */
 
-static void add_constants(sl_field *fields, const sl_pairs *pairs)
+static void add_constants(sl_field *fields, const sl_facts *facts)
 {
-    for (size_t i = 0; pairs && i < pairs->count; i++)
-        sl_fields_add_text(fields, sl_str(pairs->names[i]), sl_str(pairs->values[i]));
+    for (size_t k = 0; k < sizeof facts->fields / sizeof *facts->fields; k++) {
+        const sl_pairs *pairs = facts->fields[k];
+
+        for (size_t i = 0; pairs && i < pairs->count; i++)
+            sl_fields_add_text(fields, sl_str(pairs->names[i]), sl_str(pairs->values[i]));
+    }
+}
+
+/* A fact by the name that a schema has for it. */
+typedef struct naming {
+    int fact;
+    const char *name;
+} naming;
+
+static const naming flat_names[] = {
+    {SL_FACT_NAMESPACE, "namespace"},
+    {SL_FACT_POD, "pod"},
+    {SL_FACT_UID, "uid"},
+    {SL_FACT_CONTAINER, "container"},
+    {SL_FACT_NODE, "node"},
+    {SL_FACT_RESTART, "restart"},
+    {SL_FACT_PATH, "path"},
+    {SL_FACT_GENERATION, "generation"},
+};
+
+static const naming fluentbit_names[] = {
+    {SL_FACT_POD, "kubernetes.pod_name"},
+    {SL_FACT_NAMESPACE, "kubernetes.namespace_name"},
+    {SL_FACT_UID, "kubernetes.pod_id"},
+    {SL_FACT_HOST, "kubernetes.host"},
+    {SL_FACT_CONTAINER, "kubernetes.container_name"},
+    {SL_FACT_CONTAINER_ID, "kubernetes.docker_id"},
+};
+
+static void add_fact(sl_field *fields, const sl_facts *facts, int fact, const char *name)
+{
+    if (fact == SL_FACT_RESTART)
+        sl_fields_add_number(fields, sl_str(name), facts->values[fact]);
+    else
+        sl_fields_add_text(fields, sl_str(name), facts->values[fact]);
+}
+
+static void add_facts(sl_field *fields, const sl_facts *facts, sl_schema schema)
+{
+    const naming *names = schema == SL_SCHEMA_FLAT ? flat_names : fluentbit_names;
+    size_t count = schema == SL_SCHEMA_FLAT ? sizeof flat_names / sizeof *names
+                                            : sizeof fluentbit_names / sizeof *names;
+
+    if (schema == SL_SCHEMA_ECS) {
+        for (int i = 0; i < SL_FACTS; i++)
+            add_fact(fields, facts, i, sl_fact_names[i]);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        add_fact(fields, facts, names[i].fact, names[i].name);
+}
+
+/* Names that each record writes by itself. */
+static void reserve(sl_field *fields, sl_schema schema)
+{
+    static const char *const own[SL_SCHEMAS][6] = {
+        [SL_SCHEMA_ECS] = {"@timestamp", "message", "stream", "log.offset", "log.flags"},
+        [SL_SCHEMA_FLUENTBIT] = {"@timestamp", "log", "stream", "time"},
+        [SL_SCHEMA_FLAT] = {"timestamp", "message", "stream", "offset", "flags"}};
+
+    for (const char *const *name = own[schema]; *name; name++)
+        sl_fields_reserve(fields, sl_str(*name));
 }
 
 /* Everything between the stream and the offset. What the record says of itself comes first, so that
  * no constant field can take its place. */
-static void print_fields(const sl_encoder_options *o, const sl_origin *origin, sl_buf *out)
+static sl_field *collect_fields(sl_schema schema, const sl_facts *facts)
 {
-    sl_field *fields = sl_fields_new();
-    sl_slice node = sl_str(o->node);
-    char restart[16];
+    sl_field *fields = sl_fields_new(schema == SL_SCHEMA_FLAT);
 
-    snprintf(restart, sizeof restart, "%u", origin->restart);
-    sl_fields_reserve(fields, SL_SLICE("@timestamp"));
-    sl_fields_reserve(fields, SL_SLICE("message"));
-    sl_fields_reserve(fields, SL_SLICE("stream"));
-    sl_fields_add_text(fields, SL_SLICE("kubernetes.namespace"), origin->namespace);
-    sl_fields_add_text(fields, SL_SLICE("kubernetes.node.name"), node);
-    sl_fields_add_text(fields, SL_SLICE("kubernetes.pod.name"), origin->pod);
-    sl_fields_add_text(fields, SL_SLICE("kubernetes.pod.uid"), origin->uid);
-    sl_fields_add_text(fields, SL_SLICE("kubernetes.container.name"), origin->container);
-    sl_fields_add_text(fields, SL_SLICE("orchestrator.cluster.name"), sl_str(o->cluster));
-    sl_fields_add_text(fields, SL_SLICE("host.name"), node);
-    sl_fields_add_text(fields, SL_SLICE("agent.name"), node);
-    sl_fields_add_text(fields, SL_SLICE("agent.type"), SL_SLICE("sluice"));
-    sl_fields_add_text(fields, SL_SLICE("agent.version"), SL_SLICE(SL_VERSION));
-    sl_fields_add_text(fields, SL_SLICE("ecs.version"), SL_SLICE("8.11.0"));
-    sl_fields_add_number(fields, SL_SLICE("sluice.restart"), sl_str(restart));
-    sl_fields_add_text(fields, SL_SLICE("log.generation"),
-                       (sl_slice){origin->generation, SL_NAME_LEN});
-    sl_fields_reserve(fields, SL_SLICE("log.offset"));
-    sl_fields_reserve(fields, SL_SLICE("log.flags"));
-    add_constants(fields, o->fields[1]); /* before the other, which it overrides */
-    add_constants(fields, o->fields[0]);
-    sl_fields_print(fields, SL_SLICE("log"), out);
-    sl_buf_add_text(out, ",\"offset\":");
+    if (schema != SL_SCHEMA_ECS) /* there, offset and flags have a place behind the generation */
+        reserve(fields, schema);
+    add_facts(fields, facts, schema);
+    if (schema == SL_SCHEMA_ECS)
+        reserve(fields, schema);
+    add_constants(fields, facts);
+    return fields;
+}
+
+static void render_fields(const sl_encoder_options *o, const sl_facts *facts, sl_block *block,
+                          sl_buf *out)
+{
+    sl_field *fields = collect_fields(o->schema, facts);
+    sl_slice last = o->schema == SL_SCHEMA_ECS ? SL_SLICE("log") : (sl_slice){0};
+
+    if (o->encoding == SL_ENCODING_JSON) {
+        sl_fields_print(fields, last, out);
+        if (o->schema != SL_SCHEMA_FLUENTBIT)
+            sl_buf_add_text(out, ",\"offset\":");
+    } else {
+        block->count = sl_fields_pack(fields, last, out, &block->open);
+        /* time, message, and for flat the offset; or log and time, and @timestamp if it is wanted */
+        block->count = (uint16_t)(block->count + (o->schema == SL_SCHEMA_FLAT ? 3 : 2) +
+                                  (o->schema == SL_SCHEMA_FLUENTBIT && o->timestamp));
+        if (o->schema == SL_SCHEMA_ECS)
+            block->inside = (uint16_t)(1 + (uint16_t)((unsigned char)out->ptr[block->open] << 8 |
+                                                      (unsigned char)out->ptr[block->open + 1]));
+    }
     sl_fields_free(fields);
 }
 
-static char *make_visible(char *out, const char *text, size_t len);
-
-static void add_visible(sl_buf *out, sl_slice text)
+static uint32_t growth(const sl_encoder_options *o)
 {
-    if (text.len == 0)
-        return;
-    sl_buf_reserve(out, 4 * text.len);
-    out->len = (size_t)(make_visible(out->ptr + out->len, text.ptr, text.len) - out->ptr);
+    switch (o->encoding) {
+    case SL_ENCODING_JSON:
+        return SL_ESCAPE_GROWTH;
+    case SL_ENCODING_TEXT:
+        return o->terminal ? 4 : 1; /* \xNN */
+    case SL_ENCODING_MSGPACK:
+        return 3; /* U+FFFD for each byte */
+    default:
+        return 1;
+    }
 }
 
-/* One of the colours that are easy to read on black and on white; red is for what went wrong. */
-static unsigned colour_of(sl_slice label)
+static uint32_t fixed_room(const sl_encoder *e, const sl_block *block, const sl_origin *origin)
 {
-    static const uint8_t colours[] = {32, 33, 34, 35, 36, 92, 94, 95, 96};
-    uint32_t hash = 2166136261; /* FNV-1a */
+    size_t frame = block->framing ? sl_framing_room(block->framing) : e->before.len + e->after.len;
+    size_t fixed = block->len + frame + SLACK + (origin->path.len > 0 ? PATHS : 0);
 
-    for (size_t i = 0; i < label.len; i++)
-        hash = (hash ^ (unsigned char)label.ptr[i]) * 16777619;
-    return colours[hash % sizeof colours];
-}
-
-/* "namespace/pod container ", as far as they are known. */
-static void print_label(const sl_encoder_options *o, const sl_origin *origin, sl_buf *out)
-{
-    sl_buf label = {0};
-
-    add_visible(&label, origin->namespace);
-    if (origin->namespace.len > 0 && origin->pod.len > 0)
-        sl_buf_add_text(&label, "/");
-    add_visible(&label, origin->pod);
-    if (label.len > 0 && origin->container.len > 0)
-        sl_buf_add_text(&label, " ");
-    add_visible(&label, origin->container);
-    if (label.len > 0 && o->colour)
-        sl_buf_add_format(out, "\033[%um%.*s\033[0m ", colour_of(sl_buf_slice(&label)),
-                          (int)label.len, label.ptr);
-    else if (label.len > 0)
-        sl_buf_add_format(out, "%.*s ", (int)label.len, label.ptr);
-    sl_buf_fini(&label);
+    SL_ASSERT(fixed <= UINT32_MAX);
+    return (uint32_t)fixed;
 }
 
 sl_block *sl_encoder_block(const sl_encoder *e, const sl_origin *origin)
 {
+    const sl_encoder_options *o = &e->options;
+    sl_block start = {.growth = growth(o)}, *block;
     sl_buf bytes = {0};
-    sl_block *block;
+    sl_facts facts;
 
     sl_buf_reserve(&bytes, 512); /* most fit */
-    if (e->options.text)
-        print_label(&e->options, origin, &bytes);
-    else
-        print_fields(&e->options, origin, &bytes);
-    SL_ASSERT(bytes.len <= UINT32_MAX);
+    sl_facts_init(&facts, &o->constants, origin);
+    if (o->encoding == SL_ENCODING_TEXT)
+        sl_text_label(o, origin, &bytes);
+    else if (o->encoding != SL_ENCODING_RAW)
+        render_fields(o, &facts, &start, &bytes);
+    if (e->framed)
+        start.framing = sl_framing_new(&o->frame, &o->constants, origin);
+    start.len = (uint32_t)bytes.len;
+    start.fixed = fixed_room(e, &start, origin);
+    if (origin->generation)
+        memcpy(start.generation, origin->generation, SL_NAME_LEN);
     block = sl_alloc_raw(sizeof *block + bytes.len);
-    block->len = (uint32_t)bytes.len;
+    *block = start;
     memcpy(block->bytes, bytes.ptr, bytes.len);
     sl_buf_fini(&bytes);
     return block;
 }
 
+void sl_block_free(sl_block *block)
+{
+    if (block)
+        sl_framing_free(block->framing);
+    free(block);
+}
+
 /* --- for each record --- */
-
-static inline char *put(char *out, const char *bytes, size_t len)
-{
-    memcpy(out, bytes, len);
-    return out + len;
-}
-
-#define PUT(out, literal) put((out), (literal), sizeof(literal) - 1)
-
-static bool is_utf8(const char *text, size_t len)
-{
-    const unsigned char *p = (const unsigned char *)text, *end = p + len;
-
-    while (p < end) {
-        uint64_t eight;
-        int step;
-
-        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & UINT64_C(0x8080808080808080)))) {
-            p += 8;
-            continue;
-        }
-        step = sl_utf8_step(p, (size_t)(end - p));
-        if (step < 0)
-            return false;
-        p += step;
-    }
-    return true;
-}
 
 /* As sl_escape(), with U+FFFD for what is not UTF-8. */
 static char *escape_repaired(char *out, const char *text, size_t len)
@@ -176,12 +255,12 @@ static char *escape_repaired(char *out, const char *text, size_t len)
         int step = sl_utf8_step(p, (size_t)(end - p));
 
         if (step < 0) {
-            out = PUT(out, "\xef\xbf\xbd");
+            out = SL_PUT(out, SL_REPLACEMENT);
             step = -step;
         } else if (*p < 0x20 || *p == '"' || *p == '\\') {
             out = sl_escape_byte(out, *p);
         } else {
-            out = put(out, (const char *)p, (size_t)step);
+            out = sl_put(out, (const char *)p, (size_t)step);
         }
         p += step;
     }
@@ -193,50 +272,29 @@ static inline char *put_message(char *out, sl_slice text)
     bool high;
     char *end = sl_escape(out, text.ptr, text.len, &high);
 
-    if (SL_UNLIKELY(high && !is_utf8(text.ptr, text.len)))
+    if (SL_UNLIKELY(high && !sl_is_utf8(text.ptr, text.len)))
         end = escape_repaired(out, text.ptr, text.len);
     return end;
 }
 
-/* In decimal, two digits at a time. */
-static inline char *put_number(char *out, uint64_t n)
-{
-    static const char pairs[] = "0001020304050607080910111213141516171819"
-                                "2021222324252627282930313233343536373839"
-                                "4041424344454647484950515253545556575859"
-                                "6061626364656667686970717273747576777879"
-                                "8081828384858687888990919293949596979899";
-    char digits[40],
-        *p = digits + 20; /* the other half lets twenty be copied, however many count */
-
-    for (; n >= 100; n /= 100)
-        memcpy(p -= 2, pairs + n % 100 * 2, 2);
-    if (n >= 10)
-        memcpy(p -= 2, pairs + n * 2, 2);
-    else
-        *--p = (char)('0' + n);
-    put(out, p, 20);
-    return out + (digits + 20 - p);
-}
-
 static char *put_flags(char *out, unsigned flags)
 {
-    static const char *const names[] = {"truncated", "split", "partial", "raw", "multiline"};
     const char *comma = "\"";
 
-    out = PUT(out, ",\"flags\":[");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    out = SL_PUT(out, ",\"flags\":[");
+    for (size_t i = 0; i < SL_FLAG_COUNT; i++) {
         if (!(flags & 1U << i))
             continue;
-        out = put(out, comma, strlen(comma));
-        out = put(out, names[i], strlen(names[i]));
-        out = PUT(out, "\"");
+        out = sl_put(out, comma, strlen(comma));
+        out = sl_put(out, sl_flag_names[i], strlen(sl_flag_names[i]));
+        out = SL_PUT(out, "\"");
         comma = ",\"";
     }
-    return PUT(out, "]");
+    return SL_PUT(out, "]");
 }
 
-static inline char *put_json(char *out, const sl_block *block, const sl_record *rec)
+/* Behind a message. */
+static inline char *put_stream(char *out, sl_stream stream)
 {
     static const struct {
         char bytes[24];
@@ -247,70 +305,98 @@ static inline char *put_json(char *out, const sl_block *block, const sl_record *
         [SL_RAW] = {"\"", 1}, /* it has none */
     };
 
-    out = PUT(out, "{\"@timestamp\":\"");
-    out = put(out, rec->time, SL_TIME_LEN);
-    out = PUT(out, "\",\"message\":\"");
+    sl_put(out, streams[stream].bytes, sizeof streams->bytes);
+    return out + streams[stream].len;
+}
+
+static inline char *put_head(char *out, const head *h)
+{
+    sl_put(out, h->bytes, sizeof h->bytes);
+    return out + h->len;
+}
+
+/* Schemas ecs and flat. */
+static inline char *put_json(char *out, const sl_encoder *e, const sl_block *block,
+                             const sl_record *rec)
+{
+    out = put_head(out, &e->time);
+    out = sl_put(out, rec->time, SL_TIME_LEN);
+    out = SL_PUT(out, "\",\"message\":\"");
     out = put_message(out, rec->text);
-    put(out, streams[rec->stream].bytes, sizeof streams->bytes);
-    out += streams[rec->stream].len;
-    out = put(out, block->bytes, block->len);
-    out = put_number(out, rec->at.offset);
+    out = put_stream(out, rec->stream);
+    out = sl_put(out, block->bytes, block->len);
+    out = sl_put_number(out, rec->at.offset);
     if (SL_UNLIKELY(rec->flags))
         out = put_flags(out, rec->flags);
-    return PUT(out, "}}");
+    return put_head(out, &e->close);
 }
 
-/* What a terminal would obey is shown as \xNN, what it cannot show as U+FFFD. */
-static char *make_visible(char *out, const char *text, size_t len)
+static char *put_fluentbit(char *out, const sl_encoder *e, const sl_block *block,
+                           const sl_record *rec)
 {
-    static const char hex[] = "0123456789abcdef";
-    const unsigned char *p = (const unsigned char *)text, *end = p + len;
+    sl_slice written = sl_time_written(rec);
 
-    while (p < end) {
-        int step = sl_utf8_step(p, (size_t)(end - p));
-        bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f;
-        bool control_8bit = step == 2 && p[0] == 0xc2 && p[1] < 0xa0; /* U+0080 to U+009F */
-
-        if (step < 0) {
-            out = PUT(out, "\xef\xbf\xbd");
-            p += -step;
-            continue;
-        }
-        for (; step > 0; step--, p++) {
-            if (control || control_8bit) {
-                out = PUT(out, "\\x");
-                *out++ = hex[*p >> 4];
-                *out++ = hex[*p & 15];
-            } else {
-                *out++ = (char)*p;
-            }
-        }
+    if (e->options.timestamp) {
+        out = sl_put(put_head(out, &e->time), rec->time, SL_TIME_LEN);
+        out = SL_PUT(out, "\",\"log\":\"");
+    } else {
+        out = SL_PUT(out, "{\"log\":\"");
     }
-    return out;
+    out = put_message(out, rec->text);
+    out = put_stream(out, rec->stream);
+    out = SL_PUT(out, ",\"time\":\"");
+    out = sl_put(out, written.ptr, written.len);
+    out = SL_PUT(out, "\"");
+    out = sl_put(out, block->bytes, block->len);
+    return put_head(out, &e->close);
 }
 
-/* HH:MM:SS.mmm namespace/pod container stream| message */
-static char *put_text(char *out, bool terminal, const sl_block *block, const sl_record *rec)
+static inline char *put_value(char *out, const sl_encoder *e, const sl_block *block,
+                              const sl_record *rec)
 {
-    const char *stream = sl_stream_names[rec->stream];
+    const sl_encoder_options *o = &e->options;
 
-    out = put(out, rec->time + strlen("2026-11-23T"), strlen("04:29:00.123"));
-    out = PUT(out, " ");
-    out = put(out, block->bytes, block->len);
-    out = put(out, stream, strlen(stream));
-    out = PUT(out, "| ");
-    return terminal ? make_visible(out, rec->text.ptr, rec->text.len)
-                    : put(out, rec->text.ptr, rec->text.len);
+    if (SL_LIKELY(o->encoding == SL_ENCODING_JSON))
+        return o->schema == SL_SCHEMA_FLUENTBIT ? put_fluentbit(out, e, block, rec)
+                                                : put_json(out, e, block, rec);
+    if (o->encoding == SL_ENCODING_MSGPACK)
+        return sl_put_msgpack(out, o, block, rec);
+    if (o->encoding == SL_ENCODING_TEXT)
+        return sl_put_text(out, o->terminal, block, rec);
+    return sl_put(out, rec->text.ptr, rec->text.len);
 }
 
-size_t sl_encode(const sl_encoder *e, const sl_block *block, const sl_record *rec, char *out)
+static sl_encoded encode_framed(const sl_encoder *e, const sl_block *block, const sl_record *rec,
+                                char *out)
 {
-    char *end = put(out, e->before.ptr, e->before.len);
+    const sl_frame *frame = sl_framing_of(block->framing, rec);
+    char text[SL_ID_MAX + 20], *value, *end;
+    sl_slice id = {text, (size_t)(sl_put_id(text, block->generation, rec) - text)};
+    sl_encoded encoded = {.texts = frame->number,
+                          .target = sl_buf_slice(&frame->target),
+                          .key = sl_buf_slice(&frame->key)};
 
-    if (e->options.text)
-        end = put_text(end, e->options.terminal, block, rec);
-    else
-        end = put_json(end, block, rec);
-    end = put(end, e->after.ptr, e->after.len);
-    return (size_t)(end - out);
+    value = sl_put_half(out, &frame->before, id);
+    end = put_value(value, e, block, rec);
+    encoded.before = (uint32_t)(value - out);
+    encoded.len = (size_t)(sl_put_half(end, &frame->after, id) - out);
+    encoded.after = (uint32_t)(encoded.len - (size_t)(end - out));
+    encoded.time = e->time_at == SL_NO_TIME ? SL_NO_TIME : encoded.before + e->time_at;
+    return encoded;
+}
+
+sl_encoded sl_encode(const sl_encoder *e, const sl_block *block, const sl_record *rec, char *out)
+{
+    char *end;
+
+    if (SL_UNLIKELY(block->framing))
+        return encode_framed(e, block, rec, out);
+    end = sl_put(out, e->before.ptr, e->before.len);
+    end = put_value(end, e, block, rec);
+    end = sl_put(end, e->after.ptr, e->after.len);
+    return (sl_encoded){.len = (size_t)(end - out),
+                        .before = (uint32_t)e->before.len,
+                        .after = (uint32_t)e->after.len,
+                        .time = e->time_at == SL_NO_TIME ? SL_NO_TIME
+                                                         : (uint32_t)e->before.len + e->time_at};
 }

@@ -1,6 +1,9 @@
 /* fields.c - see fields.h. */
 #include "shape/fields.h"
 
+#include "shape/put.h"
+
+#include <msgpack.h>
 #include <stdlib.h>
 
 typedef enum { OBJECT, TEXT, NUMBER, RESERVED } field_kind;
@@ -10,12 +13,16 @@ struct sl_field {
     sl_slice name;          /* without the objects' it lies in */
     sl_slice value;         /* TEXT, NUMBER */
     sl_field *first, *last; /* OBJECT: what lies in it */
+    bool flat;              /* the root: names are not split at their dots */
     sl_field *next;
 };
 
-sl_field *sl_fields_new(void)
+sl_field *sl_fields_new(bool flat)
 {
-    return sl_alloc(sizeof(sl_field)); /* an object without a name */
+    sl_field *root = sl_alloc(sizeof *root); /* an object without a name */
+
+    root->flat = flat;
+    return root;
 }
 
 void sl_fields_free(sl_field *f)
@@ -53,7 +60,7 @@ static void add(sl_field *object, sl_slice name, field_kind kind, sl_slice value
 {
     const char *dot;
 
-    while ((dot = memchr(name.ptr, '.', name.len))) {
+    while (!object->flat && (dot = memchr(name.ptr, '.', name.len))) {
         sl_slice part = {name.ptr, (size_t)(dot - name.ptr)};
         sl_field *inner = find(object, part);
 
@@ -126,9 +133,14 @@ static void print_inside(const sl_field *object, sl_buf *out)
     }
 }
 
+static const sl_field *find_last(const sl_field *root, sl_slice last)
+{
+    return last.len > 0 ? find(root, last) : NULL;
+}
+
 void sl_fields_print(const sl_field *root, sl_slice last, sl_buf *out)
 {
-    const sl_field *open = find(root, last);
+    const sl_field *open = find_last(root, last);
 
     for (const sl_field *in = root->first; in; in = in->next) {
         if (in->kind == RESERVED || in == open)
@@ -136,8 +148,77 @@ void sl_fields_print(const sl_field *root, sl_slice last, sl_buf *out)
         sl_buf_add_text(out, ",");
         print(in, out);
     }
+    if (!open)
+        return;
     sl_buf_add_text(out, ",");
     print_name(open, out);
     sl_buf_add_text(out, "{");
     print_inside(open, out);
+}
+
+/* --- msgpack --- */
+
+static int add_packed(void *out, const char *bytes, size_t len)
+{
+    sl_buf_add(out, bytes, len);
+    return 0;
+}
+
+static void pack_text(msgpack_packer *pk, sl_slice text)
+{
+    char *whole = sl_alloc_raw(3 * text.len + 1);
+    size_t len = (size_t)(sl_put_repaired(whole, text.ptr, text.len) - whole);
+
+    msgpack_pack_str_with_body(pk, whole, len);
+    free(whole);
+}
+
+static uint16_t count_inside(const sl_field *object)
+{
+    uint16_t count = 0;
+
+    for (const sl_field *in = object->first; in; in = in->next)
+        count = (uint16_t)(count + (in->kind != RESERVED));
+    return count;
+}
+
+static void pack(msgpack_packer *pk, const sl_field *f)
+{
+    pack_text(pk, f->name);
+    if (f->kind == TEXT) {
+        pack_text(pk, f->value);
+    } else if (f->kind == NUMBER) {
+        msgpack_pack_uint64(pk, strtoull(f->value.ptr, NULL, 10));
+    } else {
+        msgpack_pack_map(pk, count_inside(f));
+        for (const sl_field *in = f->first; in; in = in->next) {
+            if (in->kind != RESERVED)
+                pack(pk, in);
+        }
+    }
+}
+
+uint16_t sl_fields_pack(const sl_field *root, sl_slice last, sl_buf *out, uint32_t *open)
+{
+    const sl_field *last_one = find_last(root, last);
+    msgpack_packer pk;
+    uint16_t inside;
+
+    msgpack_packer_init(&pk, out, add_packed);
+    for (const sl_field *in = root->first; in; in = in->next) {
+        if (in->kind != RESERVED && in != last_one)
+            pack(&pk, in);
+    }
+    if (!last_one)
+        return count_inside(root);
+    inside = count_inside(last_one);
+    pack_text(&pk, last_one->name);
+    sl_buf_add(out, "\xde", 1); /* a map with its number in two bytes, whatever it is */
+    *open = (uint32_t)out->len;
+    sl_buf_add(out, (const char[]){(char)(inside >> 8), (char)inside}, 2);
+    for (const sl_field *in = last_one->first; in; in = in->next) {
+        if (in->kind != RESERVED)
+            pack(&pk, in);
+    }
+    return count_inside(root);
 }

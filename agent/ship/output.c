@@ -59,6 +59,7 @@ struct sl_output {
     uint32_t in_flight;
     uint64_t failures; /* in a row */
     uint64_t retries;
+    uint64_t wire_bytes;
     bool complained;        /* and has not delivered since */
     uint64_t complained_at; /* 0: never */
     char *last_words;       /* of give_up() */
@@ -423,6 +424,21 @@ static void host_log(const sl_host *host, sl_level level, const char *format, ..
     free(text);
 }
 
+static void count_wire(const sl_host *host, uint64_t bytes)
+{
+    output_of(host)->wire_bytes += bytes;
+}
+
+/* As much of an item as the plugin knows. */
+static void get_item(const sl_batch *b, uint32_t i, sl_item *out)
+{
+    const trip *t = b->output;
+    sl_item item;
+
+    sl_batch_item(b, i, &item);
+    memcpy(out, &item, t->output->options.plugin->item_size);
+}
+
 /* --- its life --- */
 
 static void destroy(sl_output *o)
@@ -458,11 +474,13 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
         .loop = options->loop,
         .payload = sl_batch_payload,
         .count = sl_batch_count,
-        .record = sl_batch_item,
+        .record = get_item,
         .answer = take_answer,
         .wake = wake,
         .give_up = give_up,
         .log = host_log,
+        .wire = count_wire,
+        .encoding = options->encoding,
     };
     sl_queue_init(&o->queue);
     sl_list_init(&o->home);
@@ -515,6 +533,11 @@ void sl_output_close(sl_output *o)
 {
     if (o->state == OUT_OPEN || o->state == OUT_BACKOFF)
         enter(o, o->in_flight ? OUT_CLOSING : OUT_CLOSED);
+}
+
+uint64_t sl_output_wire_bytes(const sl_output *o)
+{
+    return o->wire_bytes;
 }
 
 uint64_t sl_output_retries(const sl_output *o)

@@ -20,6 +20,7 @@ typedef struct sl_output_options {
     const char *name;
     const sl_plugin *plugin;
     const void *self; /* plugin->self_size bytes with its options filled in; copied */
+    const char *encoding;
     uint64_t retry_initial_ms, retry_max_ms;
     uint32_t max_in_flight; /* already bounded by the plugin's own */
     uv_loop_t *loop;
@@ -53,6 +54,8 @@ uint32_t sl_output_waiting(const sl_output *o);
  * call does nothing. */
 void sl_output_close(sl_output *o);
 
+/* For metrics: bytes that the plugin put on the wire. */
+uint64_t sl_output_wire_bytes(const sl_output *o);
 /* For metrics: how many batches came back with something to send again. */
 uint64_t sl_output_retries(const sl_output *o);
 

@@ -60,6 +60,7 @@ typedef enum {
     SL_LIST,    /* sl_texts: texts */
     SL_MAP,     /* sl_pairs: names and texts */
     SL_UNBUILT, /* a name that is promised and not built yet: refused, with that reason */
+    SL_TEMPLATE /* const char *: a template's text, which was checked; see sl_output_ops.target */
 } sl_option_type;
 
 typedef struct sl_texts {
@@ -106,11 +107,12 @@ typedef struct sl_answer {
 
 /* One record as the far end gets it; its slices live until it is answered. */
 typedef struct sl_item {
-    sl_slice value, key; /* never compressed; value is without its frame */
-    sl_slice framed;     /* value with its frame, as it stands in the payload */
-    sl_slice target;     /* the index or topic, rendered from its template */
-    sl_slice generation; /* with offset and piece: the record's place, its identity for ever */
-    uint64_t offset, piece;
+    sl_slice value, key;    /* never compressed; value is without its frame. No key: a NULL ptr */
+    sl_slice framed;        /* value with its frame, as it stands in the payload */
+    sl_slice target;        /* the index, topic or path, rendered from its template */
+    sl_slice generation;    /* with offset and piece: the record's place, its identity for ever */
+    uint64_t offset, piece; /* piece: of a split record, from 1; 0: it was not split */
+    int64_t time_ns;        /* the record's own, since 1970, UTC */
 } sl_item;
 
 typedef enum { SL_LOG_ERROR, SL_LOG_WARN, SL_LOG_INFO, SL_LOG_DEBUG } sl_level;
@@ -134,13 +136,27 @@ struct sl_host {
     /* This output can never deliver again (stdout's reader is gone): the agent stops. */
     void (*give_up)(const sl_host *, const char *reason);
     void (*log)(const sl_host *, sl_level, const char *format, ...) SL_PRINTF(3, 4);
+    /* So many bytes went out on the wire, for the metric of that name. */
+    void (*wire)(const sl_host *, uint64_t bytes);
+    const char *encoding; /* of the records: one of sl_output_ops.encodings */
+};
+
+/* sl_output_ops.flags */
+enum {
+    SL_TARGET_IS_PATH = 1,  /* no field can name another folder with what it holds */
+    SL_FRAME_IS_JSON = 2,   /* what is filled into a frame is the inside of a JSON string */
+    SL_WANTS_TIMESTAMP = 4, /* schema fluentbit begins with @timestamp */
 };
 
 typedef struct sl_output_ops {
-    uint32_t max_in_flight;         /* batches out at once, at most */
-    const char *before, *after;     /* frame around each record; NULL: none */
+    uint32_t max_in_flight; /* batches out at once, at most */
+    /* Frame around each record; NULL: none. They are templates, which may hold %{id} (the record's
+     * place: GENERATION-OFFSET, and .PIECE if it was split) and %{target} as well. Records in msgpack
+     * end by themselves and have no frame. */
+    const char *before, *after;
     uint64_t max_bytes, max_age_ms; /* defaults of batch.max_bytes and batch.max_age */
-    const char *encodings;          /* "json|text": those it takes, its default first */
+    const char
+        *encodings; /* of json, text, msgpack, raw those it takes, its default first: "json|raw" */
     /* 0, or why it cannot work at all; then close() is not called. */
     sl_err (*open)(void *self, const sl_host *host);
     /* Takes a batch, to answer each of its records exactly once, later or from within. */
@@ -153,6 +169,14 @@ typedef struct sl_output_ops {
     /* Answer now for all that is out: what surely arrived is delivered, the rest RETRY. May be
      * NULL: then the answers are awaited. */
     void (*cancel)(void *self);
+    /* Names of SL_TEMPLATE options. The first two, rendered, are sl_item.target and .key; an empty
+     * text, or NULL here: there is none. Where a field of the target is missing and has no default,
+     * the fallback is the target; without one, the field is "unknown", as in a key. */
+    const char *target, *key, *fallback;
+    /* The frame, where options decide it: changes *before and *after, which are those above. May be
+     * NULL. `self` is filled in and not open; the texts live as long as it. */
+    void (*frame)(const void *self, const char **before, const char **after);
+    uint32_t flags; /* SL_TARGET_IS_PATH and so on */
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;
@@ -160,6 +184,8 @@ typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;
 typedef struct sl_plugin {
     uint32_t abi;       /* SL_PLUGIN_ABI */
     size_t option_size; /* sizeof(sl_option) */
+    size_t size;        /* sizeof(sl_plugin): the host looks no further */
+    size_t item_size;   /* sizeof(sl_item): the host fills in no more */
     sl_plugin_kind kind;
     const char *name; /* as `type` in the configuration */
     const char *help; /* one line */

@@ -23,6 +23,8 @@ static const sl_option options[] = {{0}};
 const sl_plugin sl_plugin_null = {
     .abi = SL_PLUGIN_ABI,
     .option_size = sizeof(sl_option),
+    .size = sizeof(sl_plugin),
+    .item_size = sizeof(sl_item),
     .kind = SL_OUTPUT,
     .name = "null",
     .help = "takes everything and keeps nothing, for measuring",
@@ -33,7 +35,7 @@ const sl_plugin sl_plugin_null = {
             .max_in_flight = 1,
             .after = "\n",
             .max_bytes = 512 << 10,
-            .encodings = "json",
+            .encodings = "json|msgpack|raw",
             .open = null_open,
             .send = null_send,
         },

@@ -79,7 +79,7 @@ static double decode_and_encode_all(const lines *l, const sl_encoder *e, const s
             used = 0;
         }
         rec.at.offset = 1000000 + i;
-        used += sl_encode(e, block, &rec, out + used);
+        used += sl_encode(e, block, &rec, out + used).len;
     }
     *written += used;
     return cpu_ns() - start;
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
         .container = {"cart", 4},
         .generation = "AAECAwQFBgcICQoLDA0ODw",
     };
-    sl_encoder *e = sl_encoder_new(&(sl_encoder_options){.node = "node-1", .after = "\n"});
+    sl_encoder *e = sl_encoder_new(&(sl_encoder_options){.constants = {.node = "node-1"}});
     sl_block *block = sl_encoder_block(e, &origin);
     char *out = sl_alloc_raw(OUT_SIZE);
     double decode[ROUNDS], both[ROUNDS];

@@ -139,6 +139,7 @@ START_TEST(time_is_written)
     char out[SL_TIME_LEN + 1] = {0};
 
     sl_time_format(out, time_rows[_i].ns);
+    ck_assert_int_eq(sl_time_read(out), time_rows[_i].ns);
     ck_assert_str_eq(out, time_rows[_i].text);
 }
 END_TEST

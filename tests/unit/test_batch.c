@@ -7,18 +7,21 @@
 
 static const char name[SL_NAME_LEN + 1] = "0123456789abcdefghijkl";
 
+static const char time[] = "2026-11-23T04:29:00.123456789Z";
+
 static sl_batch_pool pool;
 static sl_account account;
 
 static void add(sl_batch *b, sl_stream stream, uint64_t seq, uint64_t offset, const char *text)
 {
-    sl_record rec = {.at = {seq, offset}, .bytes = ROW_BYTES, .stream = stream};
+    sl_record rec = {.at = {seq, offset}, .bytes = ROW_BYTES, .stream = stream, .time = time};
     uint32_t mark = sl_account_mark(&account, &pool, b, stream, seq, name);
     size_t len = strlen(text);
 
-    ck_assert(sl_batch_room(b, len));
+    ck_assert(sl_batch_room(b, len + SL_TIME_LEN));
     memcpy(b->payload + b->used, text, len);
-    sl_batch_added(b, mark, len, 1, 1, &rec);
+    sl_batch_added(b, mark, &(sl_encoded){.len = len, .before = 1, .after = 1, .time = SL_NO_TIME},
+                   &rec);
     account.books.read += ROW_BYTES;
     account.read = (sl_place){seq, offset + ROW_BYTES};
 }

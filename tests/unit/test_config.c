@@ -175,11 +175,12 @@ static const bad cfg_01[] = {
      "  outputs: [{type: \"null\", max_in_flight: 1000000}]\n"
      "                                          ^\n"},
     {IN "outputs: [{type: \"null\", encoding: text}]\n", NULL,
-     "x.yaml:2:36: output \"null\": encoding: \"text\" is none of json\n"
+     "x.yaml:2:36: output \"null\": encoding: \"text\" is none of json, msgpack, raw\n"
      "  outputs: [{type: \"null\", encoding: text}]\n"
      "                                     ^\n"},
     {IN "outputs: [{type: stdout, encoding: jsn}]\n", NULL,
-     "x.yaml:2:36: output \"stdout\": encoding: \"jsn\" is none of json, text, did you mean "
+     "x.yaml:2:36: output \"stdout\": encoding: \"jsn\" is none of json, text, msgpack, raw, did "
+     "you mean "
      "\"json\"?\n"
      "  outputs: [{type: stdout, encoding: jsn}]\n"
      "                                     ^\n"},
@@ -348,21 +349,18 @@ static const bad unbuilt[] = {
      "stdout, file, null\n"
      "  outputs: [{type: kafka}]\n"
      "                   ^\n"},
-    {IN "outputs: [{type: \"null\", schema: flat}]\n", NULL,
-     "x.yaml:2:34: output \"null\": schema: \"flat\" is not built yet in this version of sluice; "
-     "only \"ecs\" is\n"
-     "  outputs: [{type: \"null\", schema: flat}]\n"
-     "                                   ^\n"},
-    {IN "outputs: [{type: \"null\", encoding: msgpack}]\n", NULL,
-     "x.yaml:2:36: output \"null\": encoding: \"msgpack\" is not built yet in this version of "
-     "sluice; there is json\n"
-     "  outputs: [{type: \"null\", encoding: msgpack}]\n"
-     "                                     ^\n"},
-    {IN "outputs: [{type: stdout, encoding: raw}]\n", NULL,
-     "x.yaml:2:36: output \"stdout\": encoding: \"raw\" is not built yet in this version of "
-     "sluice; there is json, text\n"
-     "  outputs: [{type: stdout, encoding: raw}]\n"
-     "                                     ^\n"},
+    {IN "outputs: [{type: \"null\", schema: fluentbit, fluentbit: {labels: true}}]\n", NULL,
+     "x.yaml:2:57: output \"null\": `fluentbit.labels` is not built yet in this version of sluice\n"
+     "  outputs: [{type: \"null\", schema: fluentbit, fluentbit: {labels: true}}]\n"
+     "                                                          ^\n"},
+    {IN "outputs: [{type: \"null\", fluentbit: {merge: {target: x}, annotations: true}}]\n", NULL,
+     "x.yaml:2:38: output \"null\": `fluentbit.merge` is not built yet in this version of sluice\n"
+     "  outputs: [{type: \"null\", fluentbit: {merge: {target: x}, annotations: true}}]\n"
+     "                                       ^\n"
+     "x.yaml:2:58: output \"null\": `fluentbit.annotations` is not built yet in this version of "
+     "sluice\n"
+     "  outputs: [{type: \"null\", fluentbit: {merge: {target: x}, annotations: true}}]\n"
+     "                                                           ^\n"},
     {IN "outputs: [{type: \"null\", start_at: beginning}]\n", NULL,
      "x.yaml:2:36: output \"null\": start_at: \"beginning\" is not built yet in this version of "
      "sluice; only \"now\" is\n"

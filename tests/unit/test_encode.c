@@ -32,13 +32,22 @@ static char *encode(const sl_encoder_options *o, const sl_origin *origin, sl_rec
     memcpy(text, rec.text.ptr, rec.text.len);
     rec.text.ptr = text;
     rec.time = TIME;
-    len = sl_encode(e, block, &rec, out);
+    len = sl_encode(e, block, &rec, out).len;
     ck_assert_uint_le(len, sl_encode_room(block, rec.text.len));
     out[len] = '\0';
     free(text);
-    free(block);
+    sl_block_free(block);
     sl_encoder_free(e);
     return out;
+}
+
+/* NULL for NULL */
+static sl_template *frame(const char *text)
+{
+    sl_buf why = {0};
+    size_t at;
+
+    return text ? sl_template_new(text, true, &at, &why) : NULL;
 }
 
 static const sl_origin known = {
@@ -184,17 +193,19 @@ static const struct {
 
 START_TEST(encodes_each_record)
 {
+    sl_template *before = frame(records[_i].before), *after = frame(records[_i].after);
     sl_encoder_options o = {
-        .node = records[_i].node,
-        .cluster = records[_i].cluster,
-        .before = records[_i].before,
-        .after = records[_i].after,
-        .fields = {records[_i].fields[0], records[_i].fields[1]},
+        .constants = {.node = records[_i].node,
+                      .cluster = records[_i].cluster,
+                      .fields = {records[_i].fields[0], records[_i].fields[1]}},
+        .frame = {.before = before, .after = after},
     };
     char *got = encode(&o, records[_i].origin, records[_i].rec);
 
     ck_assert_str_eq(got, records[_i].json);
     free(got);
+    sl_template_free(before);
+    sl_template_free(after);
 }
 END_TEST
 
@@ -202,7 +213,7 @@ START_TEST(escapes_all_values_and_leaves_empty_ones_out)
 {
     const char *names[] = {"a\"b.c\n", "empty"}, *values[] = {"\\\x01\xff", ""};
     sl_pairs pairs = {.names = names, .values = values, .count = 2};
-    sl_encoder_options o = {.node = "\"", .fields = {&pairs}};
+    sl_encoder_options o = {.constants = {.node = "\"", .fields = {&pairs}}};
     sl_origin origin = {.namespace = S("\n"), .generation = NAME};
     char *got = encode(&o, &origin, (sl_record){.text = S("x")});
 
@@ -386,12 +397,16 @@ static const struct {
 
 START_TEST(writes_text_for_people)
 {
-    sl_encoder_options o = {
-        .text = true, .terminal = texts[_i].terminal, .colour = texts[_i].colour, .after = "\n"};
+    sl_template *after = frame("\n");
+    sl_encoder_options o = {.encoding = SL_ENCODING_TEXT,
+                            .terminal = texts[_i].terminal,
+                            .colour = texts[_i].colour,
+                            .frame = {.after = after}};
     char *got = encode(&o, texts[_i].origin, texts[_i].rec);
 
     ck_assert_str_eq(got, texts[_i].text);
     free(got);
+    sl_template_free(after);
 }
 END_TEST
 
@@ -401,7 +416,8 @@ START_TEST(all_bytes_escaped_fit_in_the_room)
     char *text = sl_alloc(len), *got;
 
     for (int terminal = 0; terminal < 2; terminal++) {
-        sl_encoder_options o = {.text = terminal, .terminal = terminal};
+        sl_encoder_options o = {.encoding = terminal ? SL_ENCODING_TEXT : SL_ENCODING_JSON,
+                                .terminal = terminal};
 
         got = encode(&o, &known, (sl_record){.text = {text, len}, .flags = 31});
         ck_assert_uint_gt(strlen(got), len * (terminal ? 4 : 6));

@@ -289,7 +289,7 @@ static void put(struct near *near, const char *letters)
 
         b->payload[b->used] = letters[i];
         b->payload[b->used + 1] = '\n';
-        sl_batch_added(b, mark, 2, 0, 1, &rec);
+        sl_batch_added(b, mark, &(sl_encoded){.len = 2, .after = 1}, &rec);
     }
     near->put++;
     sl_output_put(near->output, b);
