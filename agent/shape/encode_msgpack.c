@@ -2,8 +2,9 @@
  *
  * The numbers of pairs in the record and in its last map take two bytes each, whatever they are: so
  * a block is copied whole, and the number is put right where there are flags. */
-#include "shape/encode_to.h"
+#include "shape/encode.h"
 
+#include "shape/encode_to.h"
 #include "shape/put.h"
 
 static char *put_16(char *out, size_t n)

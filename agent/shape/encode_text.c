@@ -1,6 +1,7 @@
 /* encode_text.c - records for people: see encode.h. */
-#include "shape/encode_to.h"
+#include "shape/encode.h"
 
+#include "shape/encode_to.h"
 #include "shape/put.h"
 
 /* What a terminal would obey is shown as \xNN, what it cannot show as U+FFFD. */

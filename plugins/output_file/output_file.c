@@ -1,104 +1,64 @@
-/* output_file.c - appends each batch to a file. Copy this folder to start a new output.
+/* output_file.c - appends each batch to a file, or to one of many, as its path says of a record. Copy
+ * this folder to start a new output.
+ *
+ * A batch is written in runs of records of the same path. Up to MAX_OPEN files stay open; the one
+ * that was used least lately makes place for another.
  *
  * Owns     struct file: the host allocates it, zeroed, and fills it in from `options`
- * Borrows  the host while open; a batch and its payload until it is answered
- * Thread   the loop's; append() runs in libuv's pool, and has the struct to itself meanwhile
- * Fails    a write that fails leaves no half line behind: the file is cut back and the batch asked
- *          for again. Half a line that a crash left is cut off at the next open.
- * Limits   looks for the last line's end in the last 16 MiB */
+ * Borrows  the host while open; a batch, its payload and its items until it is answered
+ * Thread   the loop's; write_batch() runs in libuv's pool, and has the struct to itself meanwhile
+ * Fails    a write that fails leaves no half record behind: its file is cut back, and the batch's
+ *          records for it are asked for again from there on. Half a record that a crash left is cut
+ *          off when its file is opened.
+ * Limits   looks for the last line's end in the last 16 MiB; records in msgpack have no such ends,
+ *          and are followed from the file's beginning */
 #include <sluice/plugin.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
 #define MAX_LINE (16 << 20)
 #define CHUNK    (64 << 10)
+#define MAX_OPEN 64
+
+/* An open file. */
+struct target {
+    char *path; /* NULL: none */
+    int fd;
+    off_t end;     /* before what is written */
+    off_t cut;     /* bytes of half a record that were cut off, and were not reported yet */
+    bool torn;     /* what a failed write left behind `end` could not be cut off yet */
+    uint64_t used; /* when it was used last, in runs */
+};
+
+/* Records `first` to `first + n - 1` of the batch go to one file. */
+struct run {
+    uint32_t first, n;
+    sl_slice path, bytes;
+    sl_err result;
+};
 
 struct file {
     const char *path; /* option */
     bool sync;        /* option */
     const sl_host *host;
-    int fd;
+    bool many;    /* the path is not the same for all records */
+    bool msgpack; /* else each record ends with a newline */
     uv_work_t job;
     sl_batch *batch;
-    sl_slice payload;
-    off_t end;     /* before the batch */
-    bool torn;     /* what a failed write left behind `end` could not be cut off yet */
-    sl_err result; /* of append() */
+    struct run *runs; /* of the batch */
+    size_t run_count, run_cap;
+    uint64_t runs_ever;
+    struct target targets[MAX_OPEN];
 };
 
-/* --- append: in the pool --- */
-
-static sl_err write_all(int fd, sl_slice rest)
-{
-    while (rest.len > 0) {
-        ssize_t n = write(fd, rest.ptr, rest.len);
-
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return n ? -errno : UV_EIO;
-        if (n > 0)
-            rest = sl_slice_from(rest, (size_t)n);
-    }
-    return 0;
-}
-
-/* Somebody may have cut the file shorter meanwhile: it is never made longer. */
-static sl_err cut_back(int fd, off_t end)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) || (st.st_size > end && ftruncate(fd, end)))
-        return -errno;
-    return 0;
-}
-
-static void append(uv_work_t *job)
-{
-    struct file *f = job->data;
-    sl_err err = f->torn ? cut_back(f->fd, f->end) : 0;
-
-    if (!err) {
-        f->torn = false;
-        f->end = lseek(f->fd, 0, SEEK_END);
-        err = write_all(f->fd, f->payload);
-        if (!err && f->sync && fdatasync(f->fd))
-            err = -errno;
-        if (err)
-            f->torn = cut_back(f->fd, f->end) != 0;
-    }
-    f->result = err;
-}
-
-static void on_appended(uv_work_t *job, int status)
-{
-    struct file *f = job->data;
-    sl_answer answer = {.outcome = SL_DELIVERED};
-    char reason[PATH_MAX + 128];
-
-    (void)status; /* it is never cancelled */
-    if (f->result) {
-        snprintf(reason, sizeof reason, "cannot append to %s: %s", f->path, uv_strerror(f->result));
-        answer = (sl_answer){.outcome = SL_RETRY, .reason = sl_str(reason)};
-    }
-    f->host->answer(f->batch, 0, f->host->count(f->batch), &answer);
-}
-
-static void file_send(void *self, sl_batch *batch)
-{
-    struct file *f = self;
-
-    f->batch = batch;
-    f->payload = f->host->payload(batch);
-    f->job.data = f;
-    uv_queue_work(f->host->loop, &f->job, append, on_appended);
-}
-
-/* --- open and close --- */
+/* --- half a record at the end --- */
 
 /* Where the last whole line of a file of that size ends.
  * returns  0; UV_EFBIG: there is no line's end within MAX_LINE; or a negative errno */
@@ -127,56 +87,410 @@ static sl_err find_last_end(int fd, off_t size, off_t *end)
     return 0;
 }
 
-static sl_err cut_torn_line(struct file *f, off_t size)
-{
-    const sl_host *host = f->host;
-    off_t end = size;
-    sl_err err = find_last_end(f->fd, size, &end);
+/* Reads a file once, from its beginning. */
+struct walk {
+    int fd;
+    off_t at; /* of what comes next */
+    size_t used, len;
+    unsigned char chunk[CHUNK];
+};
 
-    if (err == UV_EFBIG) {
-        host->log(host, SL_LOG_ERROR,
-                  "%s does not end with a line: its last 16 MiB hold no line's end; if it may be "
-                  "appended to all the same, end it with a newline",
-                  f->path);
-        return err;
+/* The next byte, or -1: there is none, or it cannot be read. */
+static int take(struct walk *w)
+{
+    if (w->used == w->len) {
+        ssize_t n = pread(w->fd, w->chunk, sizeof w->chunk, w->at);
+
+        w->used = 0;
+        w->len = n > 0 ? (size_t)n : 0;
+        if (n <= 0)
+            return -1;
     }
-    if (!err && end < size && ftruncate(f->fd, end))
-        err = -errno;
-    if (err)
-        host->log(host, SL_LOG_ERROR, "cannot look at the end of %s: %s", f->path,
-                  uv_strerror(err));
-    else if (end < size)
-        host->log(host, SL_LOG_WARN, "cut off half a line that a crash left: %lld bytes of %s",
-                  (long long)(size - end), f->path);
-    return err;
+    w->at++;
+    return w->chunk[w->used++];
 }
 
-static sl_err open_file(struct file *f)
+/* UINT64_MAX: it is not there. */
+static uint64_t take_number(struct walk *w, unsigned bytes)
 {
-    sl_err err;
+    uint64_t n = 0;
 
-    f->fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
-    err = f->fd < 0 ? -errno : 0;
-    if (err)
-        f->host->log(f->host, SL_LOG_ERROR, "cannot open %s: %s%s", f->path, uv_strerror(err),
-                     err == UV_ENOENT ? "; its folder has to be there" : "");
+    while (bytes-- > 0) {
+        int c = take(w);
+
+        if (c < 0)
+            return UINT64_MAX;
+        n = n << 8 | (unsigned)c;
+    }
+    return n;
+}
+
+/* Over that many bytes, whether they are there or not. */
+static int64_t skip(struct walk *w, uint64_t n)
+{
+    size_t left = w->len - w->used;
+
+    if (n > INT32_MAX * UINT64_C(2))
+        return -1;
+    w->used = n < left ? w->used + (size_t)n : w->len;
+    w->at += (off_t)n;
+    return 0;
+}
+
+/* A number, a text, or the head of a map or array.
+ * returns  how many values lie in it; -1: it is not there, or nothing that we write */
+static int64_t skip_value(struct walk *w)
+{
+    int c = take(w);
+    uint64_t n;
+
+    if (c < 0xa0)
+        return c < 0 ? -1 : c < 0x80 ? 0 : c < 0x90 ? 2 * (c & 15) : c & 15;
+    if (c < 0xc0)
+        return skip(w, (unsigned)c & 31U);
+    if (c >= 0xcc && c <= 0xcf)
+        return skip(w, UINT64_C(1) << (c - 0xcc));
+    if (c >= 0xd9 && c <= 0xdb)
+        return skip(w, take_number(w, 1U << (c - 0xd9)));
+    if (c != 0xdc && c != 0xde)
+        return -1;
+    n = take_number(w, 2);
+    return n > UINT16_MAX ? -1 : c == 0xde ? 2 * (int64_t)n : (int64_t)n;
+}
+
+/* The map that comes next. false: it is not whole. */
+static bool skip_record(struct walk *w)
+{
+    int64_t open = 1, inside = 0;
+
+    for (; open > 0 && (inside = skip_value(w)) >= 0;)
+        open += inside - 1;
+    return inside >= 0;
+}
+
+/* As find_last_end(), of a file of records in msgpack. UV_EFBIG: it holds something else. */
+static sl_err find_last_record(int fd, off_t size, off_t *end)
+{
+    struct walk *w = calloc(1, sizeof *w);
+    bool ours = true, whole = true;
+
+    if (!w)
+        return UV_ENOMEM;
+    w->fd = fd;
+    *end = 0;
+    while (w->at < size && ours && whole) {
+        ours = take(w) == 0xde; /* as each one begins */
+        w->at--;
+        w->used--;
+        whole = ours && skip_record(w) && w->at <= size;
+        if (whole)
+            *end = w->at;
+    }
+    free(w);
+    return ours ? 0 : UV_EFBIG;
+}
+
+/* returns  0; UV_EFBIG: it is no file of such records; or a negative errno */
+static sl_err cut_torn(const struct file *f, struct target *t, off_t size)
+{
+    off_t end = size;
+    sl_err err =
+        f->msgpack ? find_last_record(t->fd, size, &end) : find_last_end(t->fd, size, &end);
+
+    if (!err && end < size && ftruncate(t->fd, end))
+        err = -errno;
+    if (!err)
+        t->cut = size - end;
     return err;
 }
 
-static sl_err use_file(struct file *f)
+/* --- opening --- */
+
+/* Where the folders of `path` begin that may be made: behind the last / before its first field. */
+static size_t fixed_folder(const char *path)
+{
+    size_t len = strcspn(path, "%");
+
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    return len;
+}
+
+static sl_err make_folders(char *path, size_t from)
+{
+    for (char *slash = strchr(path + from, '/'); slash; slash = strchr(slash + 1, '/')) {
+        bool failed;
+
+        *slash = '\0';
+        failed = mkdir(path, 0750) && errno != EEXIST;
+        *slash = '/';
+        if (failed)
+            return -errno;
+    }
+    return 0;
+}
+
+static int open_path(const char *path)
+{
+    return open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+}
+
+static sl_err use_file(const struct file *f, struct target *t)
 {
     struct stat st;
 
-    if (fstat(f->fd, &st))
+    if (fstat(t->fd, &st))
         return -errno;
-    if (!S_ISREG(st.st_mode)) {
-        f->host->log(f->host, SL_LOG_ERROR,
-                     "%s is not a regular file; for a pipe or a terminal use an output of type "
-                     "stdout",
-                     f->path);
-        return UV_EINVAL;
+    return S_ISREG(st.st_mode) ? cut_torn(f, t, st.st_size) : UV_EINVAL;
+}
+
+static void close_target(struct target *t)
+{
+    if (t->path && t->fd >= 0)
+        close(t->fd);
+    free(t->path);
+    *t = (struct target){0};
+}
+
+static sl_err forget_target(struct target *t, sl_err err)
+{
+    close_target(t);
+    return err;
+}
+
+/* t->path is freed if it fails. */
+static sl_err open_target(const struct file *f, struct target *t)
+{
+    sl_err err;
+
+    t->fd = open_path(t->path);
+    if (t->fd < 0 && errno == ENOENT && f->many) {
+        err = make_folders(t->path, fixed_folder(f->path));
+        if (err)
+            return forget_target(t, err);
+        t->fd = open_path(t->path);
     }
-    return cut_torn_line(f, st.st_size);
+    if (t->fd < 0)
+        return forget_target(t, -errno);
+    err = use_file(f, t);
+    return err ? forget_target(t, err) : 0;
+}
+
+/* The open one of that path, or one that is free for it: its path is NULL then. */
+static struct target *find_target(struct file *f, sl_slice path)
+{
+    struct target *oldest = &f->targets[0];
+
+    for (struct target *t = f->targets; t < f->targets + MAX_OPEN; t++) {
+        if (t->path && strlen(t->path) == path.len && !memcmp(t->path, path.ptr, path.len))
+            return t;
+        if (!t->path || (oldest->path && !t->torn && (oldest->torn || t->used < oldest->used)))
+            oldest = t;
+    }
+    close_target(oldest);
+    return oldest;
+}
+
+/* --- writing: in the pool --- */
+
+static sl_err write_all(int fd, sl_slice rest)
+{
+    while (rest.len > 0) {
+        ssize_t n = write(fd, rest.ptr, rest.len);
+
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return n ? -errno : UV_EIO;
+        if (n > 0)
+            rest = sl_slice_from(rest, (size_t)n);
+    }
+    return 0;
+}
+
+/* Somebody may have cut the file shorter meanwhile: it is never made longer. */
+static sl_err cut_back(int fd, off_t end)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) || (st.st_size > end && ftruncate(fd, end)))
+        return -errno;
+    return 0;
+}
+
+static sl_err append(const struct file *f, struct target *t, sl_slice bytes)
+{
+    sl_err err = t->torn ? cut_back(t->fd, t->end) : 0;
+
+    if (err)
+        return err;
+    t->torn = false;
+    t->end = lseek(t->fd, 0, SEEK_END);
+    err = write_all(t->fd, bytes);
+    if (!err && f->sync && fdatasync(t->fd))
+        err = -errno;
+    if (err)
+        t->torn = cut_back(t->fd, t->end) != 0;
+    return err;
+}
+
+static sl_err write_run(struct file *f, const struct run *r)
+{
+    struct target *t = f->many ? find_target(f, r->path) : &f->targets[0];
+    sl_err err = 0;
+
+    if (!t->path) {
+        t->path = strndup(r->path.ptr, r->path.len);
+        err = t->path ? open_target(f, t) : UV_ENOMEM;
+    }
+    if (err)
+        return err;
+    t->used = ++f->runs_ever;
+    return append(f, t, r->bytes);
+}
+
+/* What comes after a failure stays behind it, in that file: else records would change places. */
+static sl_err failed_before(const struct file *f, const struct run *end)
+{
+    for (const struct run *r = f->runs; r < end; r++) {
+        if (r->result && r->path.len == end->path.len &&
+            !memcmp(r->path.ptr, end->path.ptr, r->path.len))
+            return r->result;
+    }
+    return 0;
+}
+
+static void write_batch(uv_work_t *job)
+{
+    struct file *f = job->data;
+    bool failed = false;
+
+    for (struct run *r = f->runs; r < f->runs + f->run_count; r++) {
+        r->result = failed ? failed_before(f, r) : 0;
+        if (!r->result)
+            r->result = write_run(f, r);
+        failed = failed || r->result;
+    }
+}
+
+/* --- sending --- */
+
+static void say_cut(const struct file *f, struct target *t)
+{
+    if (t->cut > 0)
+        f->host->log(f->host, SL_LOG_WARN, "cut off half a %s that a crash left: %lld bytes of %s",
+                     f->msgpack ? "record" : "line", (long long)t->cut, t->path);
+    t->cut = 0;
+}
+
+static void answer_run(const struct file *f, const struct run *r)
+{
+    sl_answer answer = {.outcome = SL_DELIVERED};
+    char reason[PATH_MAX + 128];
+
+    if (r->result) {
+        snprintf(reason, sizeof reason, "cannot append to %.*s: %s", (int)r->path.len, r->path.ptr,
+                 uv_strerror(r->result));
+        answer = (sl_answer){.outcome = SL_RETRY, .reason = sl_str(reason)};
+    }
+    f->host->answer(f->batch, r->first, r->n, &answer);
+}
+
+static void on_written(uv_work_t *job, int status)
+{
+    struct file *f = job->data;
+
+    (void)status; /* it is never cancelled */
+    for (struct target *t = f->targets; f->many && t < f->targets + MAX_OPEN; t++)
+        say_cut(f, t);
+    for (const struct run *r = f->runs; r < f->runs + f->run_count; r++)
+        answer_run(f, r);
+}
+
+static struct run *add_run(struct file *f)
+{
+    if (f->run_count == f->run_cap) {
+        size_t cap = f->run_cap ? 2 * f->run_cap : 16;
+        struct run *runs = realloc(f->runs, cap * sizeof *runs);
+
+        if (!runs)
+            abort(); /* as the agent does: what was not acknowledged is read again */
+        f->runs = runs;
+        f->run_cap = cap;
+    }
+    return &f->runs[f->run_count++];
+}
+
+static void find_runs(struct file *f)
+{
+    uint32_t count = f->host->count(f->batch);
+    struct run *r = NULL;
+
+    for (uint32_t i = 0; i < count; i++) {
+        sl_item item;
+
+        f->host->record(f->batch, i, &item);
+        if (!r || r->path.len != item.target.len ||
+            memcmp(r->path.ptr, item.target.ptr, r->path.len) != 0) {
+            r = add_run(f);
+            *r = (struct run){i, 0, item.target, {item.framed.ptr, 0}, 0};
+        }
+        r->n++;
+        r->bytes.len += item.framed.len;
+    }
+}
+
+static void file_send(void *self, sl_batch *batch)
+{
+    struct file *f = self;
+
+    f->batch = batch;
+    f->run_count = 0;
+    if (f->many)
+        find_runs(f);
+    else
+        *add_run(f) =
+            (struct run){0, f->host->count(batch), sl_str(f->path), f->host->payload(batch), 0};
+    f->job.data = f;
+    uv_queue_work(f->host->loop, &f->job, write_batch, on_written);
+}
+
+/* --- open and close --- */
+
+static void say_refused(const struct file *f, sl_err err)
+{
+    const char *why = uv_strerror(err), *remedy = "";
+
+    if (err == UV_ENOENT)
+        remedy = "; its folder has to be there";
+    else if (err == UV_EINVAL)
+        remedy =
+            "; it is not a regular file; for a pipe or a terminal use an output of type stdout";
+    else if (err == UV_EFBIG && f->msgpack)
+        remedy = "; it does not hold records in msgpack alone: move it away";
+    else if (err == UV_EFBIG)
+        remedy = "; its last 16 MiB hold no line's end; if it may be appended to all the same, end "
+                 "it with a newline";
+    f->host->log(f->host, SL_LOG_ERROR, "cannot open %s: %s%s", f->path, why, remedy);
+}
+
+/* Where the files of a path with fields will be. */
+static sl_err look_for_folder(const struct file *f)
+{
+    char *folder = strndup(f->path, fixed_folder(f->path));
+    sl_err err = !folder ? UV_ENOMEM : access(folder, W_OK | X_OK) ? -errno : 0;
+
+    free(folder);
+    return err;
+}
+
+static sl_err open_only(struct file *f)
+{
+    sl_err err;
+
+    f->targets[0].path = strdup(f->path);
+    err = f->targets[0].path ? open_target(f, &f->targets[0]) : UV_ENOMEM;
+    if (!err)
+        say_cut(f, &f->targets[0]);
+    return err;
 }
 
 static sl_err file_open(void *self, const sl_host *host)
@@ -185,29 +499,28 @@ static sl_err file_open(void *self, const sl_host *host)
     sl_err err;
 
     f->host = host;
-    if (strstr(f->path, "%{")) {
-        host->log(host, SL_LOG_ERROR, "templates in `path` are not built yet: %s", f->path);
-        return UV_ENOTSUP;
-    }
-    err = open_file(f);
+    f->many = strstr(f->path, "%{");
+    f->msgpack = host->encoding && !strcmp(host->encoding, "msgpack");
+    err = f->many ? look_for_folder(f) : open_only(f);
     if (err)
-        return err;
-    err = use_file(f);
-    if (err)
-        close(f->fd);
+        say_refused(f, err);
     return err;
 }
 
 static void file_close(void *self)
 {
-    close(((struct file *)self)->fd);
+    struct file *f = self;
+
+    for (size_t i = 0; i < MAX_OPEN; i++)
+        close_target(&f->targets[i]);
+    free(f->runs);
 }
 
 static const sl_option options[] = {
     {.name = "path",
-     .type = SL_TEXT,
+     .type = SL_TEMPLATE,
      .offset = offsetof(struct file, path),
-     .help = "file to append to; its folder has to be there"},
+     .help = "file to append to; with %{...} one of many, in folders that are made"},
     {.name = "sync",
      .type = SL_FLAG,
      .offset = offsetof(struct file, sync),
@@ -235,5 +548,7 @@ const sl_plugin sl_plugin_file = {
             .open = file_open,
             .send = file_send,
             .close = file_close,
+            .target = "path",
+            .flags = SL_TARGET_IS_PATH,
         },
 };

@@ -157,11 +157,13 @@ static void far_close(void *self)
 }
 
 static const sl_plugin far_patient = {
+    .item_size = sizeof(sl_item),
     .self_size = sizeof(struct far_plugin),
     .output = {.open = far_open, .send = far_send, .ready = far_ready, .close = far_close},
 };
 
 static const sl_plugin far_cancels = {
+    .item_size = sizeof(sl_item),
     .self_size = sizeof(struct far_plugin),
     .output = {.open = far_open,
                .send = far_send,

@@ -14,11 +14,11 @@ extern const sl_plugin sl_plugin_file;
 /* As the host fills it in. */
 static sl_err open_plugin(sl_hand_host *h, const char *path, bool sync)
 {
-    char self[4096] = {0};
+    char self[8192] = {0};
 
     ck_assert_uint_le(sl_plugin_file.self_size, sizeof self);
     for (const sl_option *o = sl_plugin_file.options; o->name; o++) {
-        if (o->type == SL_TEXT)
+        if (o->type == SL_TEMPLATE)
             memcpy(self + o->offset, &path, sizeof path);
         else
             memcpy(self + o->offset, &sync, sizeof sync);
@@ -121,7 +121,7 @@ static const struct {
     {NULL, "no/such/folder/out", UV_ENOENT, "its folder has to be there"},
     {make_folder, "out", UV_EISDIR, "/out: illegal operation on a directory"},
     {make_fifo, "out", UV_EINVAL, "for a pipe or a terminal use an output of type stdout"},
-    {NULL, "%{kubernetes.namespace}.log", UV_ENOTSUP, "templates in `path` are not built yet"},
+    {NULL, "no/%{kubernetes.namespace}.log", UV_ENOENT, "its folder has to be there"},
 };
 
 START_TEST(is_refused)
