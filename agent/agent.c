@@ -452,6 +452,12 @@ static void say_hello(agent *a)
         sl_buf_add_format(&text, "%s %s", i ? "," : " to", config->outputs[i].name);
     sl_logf(&a->log, SL_LOG_INFO, "sluice %s %.*s, state in %s", SL_VERSION, (int)text.len,
             text.ptr, config->state_dir);
+    for (size_t i = 0; i < config->known.count; i++) {
+        const sl_known_plugin *k = &config->known.known[i];
+
+        if (k->file && k->plugin)
+            sl_logf(&a->log, SL_LOG_INFO, "output type %s is loaded from %s", k->name, k->file);
+    }
     sl_buf_fini(&text);
 }
 

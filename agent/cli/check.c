@@ -21,6 +21,18 @@ static void summarise(const sl_config *c, const char *before, sl_buf *out)
     sl_buf_add_text(out, "\n");
 }
 
+/* The outputs that came out of files. */
+static void list_plugins(const sl_config *c, const char *before, sl_buf *out)
+{
+    for (size_t i = 0; i < c->known.count; i++) {
+        const sl_known_plugin *k = &c->known.known[i];
+
+        if (k->file && k->plugin)
+            sl_buf_add_format(out, "%soutput type %s: %s (%s)\n", before, k->name, k->plugin->help,
+                              k->file);
+    }
+}
+
 int sl_cli_check(const sl_cli_args *args)
 {
     sl_buf errors = {0}, out = {0};
@@ -29,8 +41,10 @@ int sl_cli_check(const sl_cli_args *args)
 
     if (c) {
         summarise(c, args->verbose ? "# " : "", &out);
-        if (args->verbose)
+        if (args->verbose) {
+            list_plugins(c, "# ", &out);
             sl_config_dump(c, &out);
+        }
         code = sl_cli_print(&out);
     } else {
         fwrite(errors.ptr, 1, errors.len, stderr);

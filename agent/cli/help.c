@@ -42,9 +42,12 @@ static const command commands[] = {
      "Nothing is created, opened for writing or changed; an agent may be running beside it.\n"
      "\n"
      "  sluice check -c sluice.yaml && echo good\n"},
-    {"options", "sluice options [TYPE] [--json]", "list all options, or those of a type of output",
-     TAKES_JSON | TAKES_WORD, sl_cli_options,
+    {"options", "sluice options [TYPE] [-c FILE] [--json]",
+     "list all options, or those of a type of output", TAKES_FILE | TAKES_JSON | TAKES_WORD,
+     sl_cli_options,
      "  TYPE              of an output, such as stdout or file\n"
+     "  -c FILE           a configuration: the types of the plugins that it names are listed too\n"
+     "  --set KEY=VALUE   one option instead of the file's; may be given often\n"
      "  --json            one object a line\n"
      "\n"
      "  sluice options file\n"},

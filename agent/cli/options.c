@@ -1,32 +1,40 @@
 /* options.c - `sluice options [TYPE]`: every option, from the rows that read it. */
 #include "cli/cli.h"
 #include "control/config.h"
-#include "control/nearest.h"
-#include "control/plugin.h"
 
 #include <stdio.h>
 
-static void say_no_type(const char *word)
+/* Which types there are depends on the plugins that a configuration names. Nobody has to have one, or
+ * a right one, to look an option up; unless he names it. */
+static sl_config *load(const sl_cli_args *args)
 {
-    sl_nearest near;
-    char hint[128];
+    sl_buf errors = {0};
+    sl_config *c = sl_config_load(args->file, args->sets, args->set_count, &errors);
 
-    sl_nearest_init(&near, word);
-    for (const sl_plugin *const *p = sl_plugins; *p; p++)
-        sl_nearest_try(&near, sl_str((*p)->name));
-    fprintf(stderr, "sluice options: no output is of type \"%s\"%s\n", word,
-            sl_nearest_text(&near, hint));
+    if (!c && args->file)
+        fwrite(errors.ptr, 1, errors.len, stderr);
+    else if (!c)
+        c = sl_config_parse("", sl_str("inputs: [{}]\noutputs: [{type: stdout}]\n"), NULL, 0,
+                            &errors);
+    sl_buf_fini(&errors);
+    return c;
 }
 
 int sl_cli_options(const sl_cli_args *args)
 {
-    sl_buf out = {0};
+    sl_config *c = load(args);
     int code = SL_EXIT_USAGE;
+    sl_buf out = {0};
+    const char *why;
 
-    if (sl_config_describe(args->word, args->json, &out))
-        code = sl_cli_print(&out);
+    if (!c)
+        return code;
+    why = sl_config_describe(c, args->word, args->json, &out);
+    if (why)
+        fprintf(stderr, "sluice options: %s\n", why);
     else
-        say_no_type(args->word);
+        code = sl_cli_print(&out);
     sl_buf_fini(&out);
+    sl_config_free(c);
     return code;
 }

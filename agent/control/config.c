@@ -35,6 +35,7 @@ typedef struct reading {
     sl_source_text *texts; /* the file, then each --set */
     sl_yaml *root;
     bool built_in;
+    bool lacks_plugin; /* a file of `plugins` is not there: an unknown type may have been its */
 } reading;
 
 static sl_spot spot_of(const sl_yaml *mapping, const char *path)
@@ -307,16 +308,36 @@ static void read_options(reading *r, const sl_yaml *node, const sl_option *type_
     sl_templates_read(&o, node, r->c, out);
 }
 
+/* Its file was said to be wrong already. */
+static bool is_excused(reading *r, const sl_yaml *node)
+{
+    const sl_yaml *type = sl_yaml_find(node, "type");
+
+    return r->lacks_plugin && type && type->kind == SL_YAML_SCALAR &&
+           !sl_plugin_set_find(&r->c->known, type->text);
+}
+
 static void read_output(reading *r, const sl_yaml *node, const char *who, sl_output_config *out)
 {
     const sl_options o = {r->store, &r->mistakes, who};
-    const sl_option *type_rows = sl_output_type_rows(r->store);
+    const sl_option *type_rows = sl_output_type_rows(r->store, &r->c->known);
     size_t before = r->mistakes.count;
     sl_output_type type = {0};
+    sl_known_plugin *known;
+    sl_spot at = spot_of(node, "type");
+    const char *why;
 
+    if (is_excused(r, node))
+        return;
     sl_options_fill(&o, type_rows, &type, node);
-    if (r->mistakes.count == before) /* else nothing is known of its options */
-        read_options(r, node, type_rows, sl_plugins[type.plugin], out);
+    if (r->mistakes.count > before)
+        return; /* nothing is known of its options */
+    known = &r->c->known.known[type.plugin];
+    why = sl_plugin_load(r->store, known);
+    if (why)
+        sl_mistake(&r->mistakes, &at, "%stype: %s", who, why);
+    else
+        read_options(r, node, type_rows, known->plugin, out);
 }
 
 /* The first item of a list that must not be empty, or NULL, and that was said. */
@@ -410,6 +431,7 @@ static void read_root(reading *r)
 
     sl_options_check(&o, tables, r->root);
     sl_options_fill(&o, sl_root_rows, r->c, r->root);
+    r->lacks_plugin = !sl_plugin_set_fill(&r->c->known, &o, sl_yaml_find(r->root, "plugins"));
     if (r->c->node && !*r->c->node) {
         char host[HOST_NAME_MAX + 1] = "";
 
@@ -568,7 +590,19 @@ void sl_config_dump(const sl_config *c, sl_buf *out)
     }
 }
 
-static void describe_agent(sl_store *store, bool json, sl_buf *out)
+static void describe_types(sl_store *store, sl_plugin_set *set, sl_buf *out)
+{
+    for (sl_known_plugin *k = set->known; k < set->known + set->count; k++) {
+        const char *why = sl_plugin_load(store, k);
+
+        sl_buf_add_format(out, "  %-10s %s", k->name, why ? why : k->plugin->help);
+        if (k->file && !why)
+            sl_buf_add_format(out, " (%s)", k->file);
+        sl_buf_add_text(out, "\n");
+    }
+}
+
+static void describe_agent(sl_store *store, sl_plugin_set *set, bool json, sl_buf *out)
 {
     const char *heads[] = {
         "Options of sluice:\n", "\nOf an input:\n", "\nOf an output of any type:\n",
@@ -580,34 +614,49 @@ static void describe_agent(sl_store *store, bool json, sl_buf *out)
     sl_options_describe(sl_input_type_rows, "inputs.N.", json, out);
     sl_options_describe(sl_input_rows, "inputs.N.", json, out);
     sl_buf_add_text(out, json ? "" : heads[2]);
-    sl_options_describe(sl_output_type_rows(store), "outputs.N.", json, out);
+    sl_options_describe(sl_output_type_rows(store, set), "outputs.N.", json, out);
     sl_options_describe(sl_output_rows, "outputs.N.", json, out);
     if (json)
         return;
     sl_buf_add_text(out, heads[3]);
-    for (const sl_plugin *const *p = sl_plugins; *p; p++)
-        sl_buf_add_format(out, "  %-10s %s\n", (*p)->name, (*p)->help);
+    describe_types(store, set, out);
 }
 
-bool sl_config_describe(const char *plugin, bool json, sl_buf *out)
+static void describe_plugin(sl_store *store, const sl_known_plugin *known, bool json, sl_buf *out)
 {
-    const sl_plugin *p = plugin ? sl_plugin_find(plugin) : NULL;
-    sl_store store = {0};
-    sl_slice rest, first = {0};
+    const sl_plugin *p = known->plugin;
+    sl_slice rest = sl_str(p->output.encodings), first = {0};
 
-    if (plugin && !p)
-        return false;
-    if (p) {
-        rest = sl_str(p->output.encodings);
-        (void)sl_next_part(&rest, '|', &first);
-        if (!json)
-            sl_buf_add_format(out, "Output %s: %s\n", p->name, p->help);
-        sl_options_describe(p->options, "", json, out);
-        sl_options_describe(sl_output_rows_for(&store, p, sl_store_text(&store, first)), "", json,
-                            out);
-    } else {
-        describe_agent(&store, json, out);
+    (void)sl_next_part(&rest, '|', &first);
+    if (!json)
+        sl_buf_add_format(out, "Output %s: %s\n", p->name, p->help);
+    if (!json && known->file)
+        sl_buf_add_format(out, "From %s\n", known->file);
+    sl_options_describe(p->options, "", json, out);
+    sl_options_describe(sl_output_rows_for(store, p, sl_store_text(store, first)), "", json, out);
+}
+
+const char *sl_config_describe(sl_config *c, const char *plugin, bool json, sl_buf *out)
+{
+    sl_store *store = &SL_CONTAINER_OF(c, struct owner, config)->store;
+    sl_known_plugin *known = plugin ? sl_plugin_set_find(&c->known, plugin) : NULL;
+    const char *why = NULL;
+    sl_nearest near;
+    char hint[128];
+
+    if (!plugin) {
+        describe_agent(store, &c->known, json, out);
+        return NULL;
     }
-    sl_store_fini(&store);
-    return true;
+    if (known) {
+        why = sl_plugin_load(store, known);
+        if (!why)
+            describe_plugin(store, known, json, out);
+        return why;
+    }
+    sl_nearest_init(&near, plugin);
+    for (size_t i = 0; i < c->known.count; i++)
+        sl_nearest_try(&near, sl_str(c->known.known[i].name));
+    return sl_store_format(store, "no output is of type \"%s\"%s", plugin,
+                           sl_nearest_text(&near, hint));
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "control/plugin.h"
 #include "shape/encode.h"
 #include "shape/select.h"
 
@@ -39,6 +40,8 @@ typedef struct sl_config {
     const char *file; /* NULL: the built-in default */
     const char *cluster, *node, *state_dir;
     sl_pairs fields;
+    sl_texts plugins;
+    sl_plugin_set known; /* what a `type` may name; those in files that it did name are loaded */
     uint64_t memory_limit, checkpoint_interval_ms, shutdown_timeout_ms;
     bool own_logs;
     int log_level, log_format; /* sl_level, sl_log_format */
@@ -62,10 +65,11 @@ void sl_config_free(sl_config *c); /* accepts NULL */
 /* The whole configuration with its defaults as YAML; secrets and file contents as ***. */
 void sl_config_dump(const sl_config *c, sl_buf *out);
 
-/* All options as `sluice options [PLUGIN]` prints them.
+/* All options as `sluice options [PLUGIN]` prints them. Loads the modules that it describes.
  * plugin    NULL: the agent's own and a list of plugins
  * json      a line for each, instead of a table
- * returns   false: there is no such plugin */
-bool sl_config_describe(const char *plugin, bool json, sl_buf *out);
+ * returns   NULL, or why it cannot be described, which c owns */
+SL_MUST_USE const char *sl_config_describe(sl_config *c, const char *plugin, bool json,
+                                           sl_buf *out);
 
 #endif

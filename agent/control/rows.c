@@ -34,7 +34,8 @@ const sl_option sl_root_rows[] = {
     {"filters", SL_UNBUILT, 0, "", "keep, drop or change records", NULL, 0, 0},
     {"limit.per_container", SL_UNBUILT, 0, "0", "bytes a second", NULL, 0, 0},
     {"limit.per_namespace", SL_UNBUILT, 0, "0", "bytes a second", NULL, 0, 0},
-    {"plugins", SL_UNBUILT, 0, "", "plugins from .so files", NULL, 0, 0},
+    {"plugins", SL_LIST, AT(plugins), "", "files with outputs of your own: [/path/x.so]", NULL, 0,
+     0},
     {0},
 };
 
@@ -123,13 +124,13 @@ const sl_option sl_output_rows[] = {
 
 #undef AT
 
-const sl_option *sl_output_type_rows(sl_store *store)
+const sl_option *sl_output_type_rows(sl_store *store, const sl_plugin_set *set)
 {
     sl_option *rows = sl_store_alloc(store, 2 * sizeof *rows);
     const char *choices = "";
 
-    for (const sl_plugin *const *p = sl_plugins; *p; p++)
-        choices = sl_store_format(store, "%s%s|", choices, (*p)->name);
+    for (size_t i = 0; i < set->count; i++)
+        choices = sl_store_format(store, "%s%s|", choices, set->known[i].name);
     rows[0] = (sl_option){
         "type", SL_CHOICE, offsetof(sl_output_type, plugin), NULL, "what takes the records", NULL,
         0,      0};

@@ -15,11 +15,11 @@ extern const sl_option sl_input_rows[];      /* into sl_input_config */
 extern const sl_option sl_output_rows[];     /* into sl_output_config; good for a dump alone */
 
 typedef struct sl_output_type {
-    int plugin; /* which of sl_plugins */
+    int plugin; /* which of the set's */
 } sl_output_type;
 
-/* `type`: all linked-in outputs, and those that are promised. Into sl_output_type. */
-const sl_option *sl_output_type_rows(sl_store *store);
+/* `type`: all outputs of the set, and those that are promised. Into sl_output_type. */
+const sl_option *sl_output_type_rows(sl_store *store, const sl_plugin_set *set);
 /* sl_output_rows with a plugin's own defaults and bounds.
  * encoding  the default; what is filled in is a place among the plugin's encodings */
 const sl_option *sl_output_rows_for(sl_store *store, const sl_plugin *p, const char *encoding);

@@ -248,6 +248,26 @@ static void take_answer(sl_batch *b, uint32_t first, uint32_t n, const sl_answer
     uv_idle_start(&t->output->turn, on_turn);
 }
 
+/* A plugin that was built with another header knows smaller or larger values than ours. */
+static void take_their_answer(sl_batch *b, uint32_t first, uint32_t n, const sl_answer *theirs)
+{
+    size_t size = ((trip *)b->output)->output->options.plugin->answer_size;
+    sl_answer answer = {0};
+
+    memcpy(&answer, theirs, size < sizeof answer ? size : sizeof answer);
+    take_answer(b, first, n, &answer);
+}
+
+static void give_their_item(const sl_batch *b, uint32_t i, sl_item *theirs)
+{
+    size_t size = ((const trip *)b->output)->output->options.plugin->item_size;
+    sl_item item;
+
+    sl_batch_item(b, i, &item);
+    memset(theirs, 0, size);
+    memcpy(theirs, &item, size < sizeof item ? size : sizeof item);
+}
+
 static int by_first(const void *a, const void *b)
 {
     const refusal *left = a, *right = b;
@@ -429,16 +449,6 @@ static void count_wire(const sl_host *host, uint64_t bytes)
     output_of(host)->wire_bytes += bytes;
 }
 
-/* As much of an item as the plugin knows. */
-static void get_item(const sl_batch *b, uint32_t i, sl_item *out)
-{
-    const trip *t = b->output;
-    sl_item item;
-
-    sl_batch_item(b, i, &item);
-    memcpy(out, &item, t->output->options.plugin->item_size);
-}
-
 /* --- its life --- */
 
 static void destroy(sl_output *o)
@@ -474,7 +484,7 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
         .loop = options->loop,
         .payload = sl_batch_payload,
         .count = sl_batch_count,
-        .record = get_item,
+        .record = sl_batch_item,
         .answer = take_answer,
         .wake = wake,
         .give_up = give_up,
@@ -482,6 +492,10 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
         .wire = count_wire,
         .encoding = options->encoding,
     };
+    if (options->plugin->item_size && options->plugin->item_size != sizeof(sl_item))
+        o->host.record = give_their_item;
+    if (options->plugin->answer_size && options->plugin->answer_size != sizeof(sl_answer))
+        o->host.answer = take_their_answer;
     sl_queue_init(&o->queue);
     sl_list_init(&o->home);
     o->post = sl_post_new(options->loop, on_woken, o);

@@ -2,9 +2,13 @@
  * that a plugin is.
  *
  * A plugin includes this header and nothing else of ours. It links in, or loads from a `.so` that
- * exports its constant as `sl_plugin`. Structs grow only at their ends; `abi` and the sizes inside
- * say how far a plugin knows them.
+ * exports its constant as `sl_plugin`: see SL_PLUGIN(). plugins/README.md tells how to write one.
  *
+ * Growth   SL_PLUGIN_ABI changes when an old plugin could not work any more, and then it is refused.
+ *          Else sl_plugin, sl_option, sl_item, sl_answer and sl_host grow at their ends (never into
+ *          padding), and sizes say how far each side knows them. An older plugin loads: what it
+ *          does not know is zero. A newer one loads if all that we do not know is zero in it, so
+ *          that nothing it asks for is ignored. sl_slice, sl_texts and sl_pairs never change.
  * Thread   everything here is called on the loop's thread, except sl_host.wake() */
 #ifndef SLUICE_PLUGIN_H
 #define SLUICE_PLUGIN_H
@@ -121,7 +125,7 @@ struct uv_loop_s;
 
 /* What the host offers an output. Valid from open() to close(). */
 struct sl_host {
-    size_t size; /* of this struct, as the host knows it */
+    size_t size; /* of this struct, as the host knows it: see SL_HOST_HAS() */
     struct uv_loop_s *loop;
 
     /* The records still open, framed and one behind the other. */
@@ -148,15 +152,19 @@ enum {
     SL_WANTS_TIMESTAMP = 4, /* schema fluentbit begins with @timestamp */
 };
 
+/* Does this host have that member? Only for those that are younger than SL_PLUGIN_ABI's first day. */
+#define SL_HOST_HAS(host, member) \
+    ((host)->size >= offsetof(sl_host, member) + sizeof((host)->member))
+
 typedef struct sl_output_ops {
     uint32_t max_in_flight; /* batches out at once, at most */
     /* Frame around each record; NULL: none. They are templates, which may hold %{id} (the record's
      * place: GENERATION-OFFSET, and .PIECE if it was split) and %{target} as well. Records in msgpack
      * end by themselves and have no frame. */
     const char *before, *after;
-    uint64_t max_bytes, max_age_ms; /* defaults of batch.max_bytes and batch.max_age */
-    const char
-        *encodings; /* of json, text, msgpack, raw those it takes, its default first: "json|raw" */
+    uint64_t max_bytes, max_age_ms; /* defaults of batch.max_bytes (0: 512 KiB), batch.max_age */
+    /* Of json, text, msgpack, raw those it takes, its default first: "json|raw"; NULL: json. */
+    const char *encodings;
     /* 0, or why it cannot work at all; then close() is not called. */
     sl_err (*open)(void *self, const sl_host *host);
     /* Takes a batch, to answer each of its records exactly once, later or from within. */
@@ -181,17 +189,33 @@ typedef struct sl_output_ops {
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;
 
+/* `output` stays last: growth of sl_output_ops is growth of this. */
 typedef struct sl_plugin {
-    uint32_t abi;       /* SL_PLUGIN_ABI */
-    size_t option_size; /* sizeof(sl_option) */
-    size_t size;        /* sizeof(sl_plugin): the host looks no further */
-    size_t item_size;   /* sizeof(sl_item): the host fills in no more */
+    uint32_t abi;                  /* these five: SL_PLUGIN_HEAD */
+    size_t size, option_size;      /* of sl_plugin, of sl_option, as the plugin knows them */
+    size_t item_size, answer_size; /* of sl_item, of sl_answer */
     sl_plugin_kind kind;
-    const char *name; /* as `type` in the configuration */
-    const char *help; /* one line */
-    size_t self_size; /* the host allocates it, zeroed, and fills it in from `options` */
-    const sl_option *options;
+    const char *name;         /* as `type` in the configuration: 1 to 32 of a-z 0-9 _ - */
+    const char *help;         /* one line */
+    size_t self_size;         /* the host allocates it, zeroed, and fills it in from `options` */
+    const sl_option *options; /* ended by a row without a name; NULL: none */
     sl_output_ops output;
 } sl_plugin;
+
+/* The first line of every sl_plugin. A size of 0 is that of ABI 1's first day. */
+#define SL_PLUGIN_HEAD                                                                 \
+    .abi = SL_PLUGIN_ABI, .size = sizeof(sl_plugin), .option_size = sizeof(sl_option), \
+    .item_size = sizeof(sl_item), .answer_size = sizeof(sl_answer)
+
+/* `SL_PLUGIN(file) = {SL_PLUGIN_HEAD, ...};` is the one constant that a plugin is: the symbol
+ * `sl_plugin` of a `.so`, and sl_plugin_file where the agent's own build links it in. */
+#ifdef SL_LINKED_IN
+#define SL_PLUGIN(name) const sl_plugin sl_plugin_##name
+#else
+#define SL_PLUGIN(name)                                          \
+    extern const sl_plugin sl_plugin_##name __asm__("sl_plugin") \
+        __attribute__((visibility("default")));                  \
+    const sl_plugin sl_plugin_##name
+#endif
 
 #endif

@@ -529,11 +529,8 @@ static const sl_option options[] = {
     {0},
 };
 
-const sl_plugin sl_plugin_file = {
-    .abi = SL_PLUGIN_ABI,
-    .option_size = sizeof(sl_option),
-    .size = sizeof(sl_plugin),
-    .item_size = sizeof(sl_item),
+SL_PLUGIN(file) = {
+    SL_PLUGIN_HEAD,
     .kind = SL_OUTPUT,
     .name = "file",
     .help = "appends to a file",

@@ -20,11 +20,8 @@ static void null_send(void *self, sl_batch *batch)
 
 static const sl_option options[] = {{0}};
 
-const sl_plugin sl_plugin_null = {
-    .abi = SL_PLUGIN_ABI,
-    .option_size = sizeof(sl_option),
-    .size = sizeof(sl_plugin),
-    .item_size = sizeof(sl_item),
+SL_PLUGIN(null) = {
+    SL_PLUGIN_HEAD,
     .kind = SL_OUTPUT,
     .name = "null",
     .help = "takes everything and keeps nothing, for measuring",

@@ -307,11 +307,8 @@ static void stdout_close(void *self)
 
 static const sl_option options[] = {{0}};
 
-const sl_plugin sl_plugin_stdout = {
-    .abi = SL_PLUGIN_ABI,
-    .option_size = sizeof(sl_option),
-    .size = sizeof(sl_plugin),
-    .item_size = sizeof(sl_item),
+SL_PLUGIN(stdout) = {
+    SL_PLUGIN_HEAD,
     .kind = SL_OUTPUT,
     .name = "stdout",
     .help = "writes to the agent's own stdout",

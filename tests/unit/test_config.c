@@ -281,10 +281,6 @@ static const bad unbuilt[] = {
      "\"0\" is\n"
      "  limit: {per_container: 1MiB}\n"
      "                         ^\n"},
-    {IN OUT "plugins: [/x.so]\n", NULL,
-     "x.yaml:3:1: `plugins` is not built yet in this version of sluice\n"
-     "  plugins: [/x.so]\n"
-     "  ^\n"},
     {"inputs: [{type: file, paths: [/x]}]\n" OUT, NULL,
      "x.yaml:1:17: inputs.0: type: \"file\" is not built yet in this version of sluice; only "
      "\"kubernetes\" is\n"
@@ -1008,33 +1004,6 @@ START_TEST(obeys_each_command_line)
 }
 END_TEST
 
-/* An output of another host's making, one wrong thing at a time. */
-START_TEST(checks_plugins)
-{
-    const sl_plugin *null = sl_plugin_find("null");
-    sl_plugin p;
-
-    ck_assert_ptr_nonnull(null);
-    ck_assert_ptr_null(sl_plugin_find("nul"));
-    ck_assert_int_eq(sl_plugin_check(null), 0);
-    p = *null;
-    p.abi = SL_PLUGIN_ABI + 1;
-    ck_assert_int_eq(sl_plugin_check(&p), SL_E_NEWER);
-    p = *null;
-    p.abi = 0;
-    ck_assert_int_eq(sl_plugin_check(&p), SL_E_FORMAT);
-    p = *null;
-    p.option_size--;
-    ck_assert_int_eq(sl_plugin_check(&p), SL_E_FORMAT);
-    p = *null;
-    p.output.send = NULL;
-    ck_assert_int_eq(sl_plugin_check(&p), SL_E_FORMAT);
-    p = *null;
-    p.options = NULL;
-    ck_assert_int_eq(sl_plugin_check(&p), SL_E_FORMAT);
-}
-END_TEST
-
 SL_UNIT(SL_ROWS(t_cfg_01_shows_each_mistake, cfg_01), SL_ROWS(refuses_what_is_not_built, unbuilt),
         SL_ROWS(t_cfg_02_survives_each_document, cfg_02),
         SL_ROWS(t_cfg_05_asks_for_something_to_do, cfg_05),
@@ -1044,4 +1013,4 @@ SL_UNIT(SL_ROWS(t_cfg_01_shows_each_mistake, cfg_01), SL_ROWS(refuses_what_is_no
         SL_ONE(reads_several_inputs_and_outputs), SL_ONE(knows_its_node),
         SL_ONE(chooses_the_encoding), SL_ONE(hides_what_files_hold),
         SL_ONE(t_cfg_08_check_touches_nothing), SL_ROWS(what_we_ship_is_right, shipped),
-        SL_ROWS(obeys_each_command_line, lines), SL_ONE(checks_plugins))
+        SL_ROWS(obeys_each_command_line, lines))

@@ -25,7 +25,7 @@ struct far_end {
     int depth; /* of send() */
     uv_timer_t *later;
     pthread_t thread;
-    bool threaded, refuses_to_open, gives_up;
+    bool threaded, refuses_to_open, gives_up, newer;
     int closed;
 };
 
@@ -651,6 +651,57 @@ START_TEST(an_unused_output_can_be_freed)
 }
 END_TEST
 
+/* --- a plugin of another header --- */
+
+#define OLD_ITEM   offsetof(sl_item, target)
+#define OLD_ANSWER offsetof(sl_answer, retry_after_ms)
+#define NEW_ITEM   (sizeof(sl_item) + 64)
+
+/* Its first batch comes back, with something in an answer that it does not know of. */
+static void other_send(void *self, sl_batch *b)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+    sl_answer answer = {.outcome = f->sendings++ ? SL_DELIVERED : SL_RETRY,
+                        .retry_after_ms = UINT32_MAX};
+    union {
+        sl_item item;
+        unsigned char bytes[NEW_ITEM];
+    } space;
+
+    memset(&space, 0x55, sizeof space);
+    f->host->record(b, 0, &space.item);
+    ck_assert_slice_eq(space.item.value, "a");
+    ck_assert_int_eq(space.bytes[OLD_ITEM], f->newer ? 0 : 0x55); /* it is newer */
+    ck_assert_int_eq(space.bytes[NEW_ITEM - 1], f->newer ? 0 : 0x55);
+    f->host->answer(b, 0, 1, &answer);
+}
+
+static const sl_plugin far_others[] = {
+    {.item_size = OLD_ITEM,
+     .answer_size = OLD_ANSWER,
+     .self_size = sizeof(struct far_plugin),
+     .output = {.open = far_open, .send = other_send, .close = far_close}},
+    {.item_size = NEW_ITEM,
+     .answer_size = OLD_ANSWER,
+     .self_size = sizeof(struct far_plugin),
+     .output = {.open = far_open, .send = other_send, .close = far_close}},
+};
+
+START_TEST(each_side_sees_what_it_knows)
+{
+    struct near near = {.far = {.newer = _i == 1}};
+
+    set_up(&near, &far_others[_i], 1);
+    put(&near, "a");
+    while (near.emptied == 0) /* ten minutes, if the host believed the answer's end */
+        uv_run(&near.loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(near.far.sendings, 2);
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), "a=D ");
+    sl_output_free(near.output);
+    tear_down(&near);
+}
+END_TEST
+
 SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
                             (int)SL_COUNT_OF(answer_rows) * SILENT),
         SL_ONE(ten_thousand_batches_neither_recurse_nor_wait),
@@ -660,4 +711,5 @@ SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
         SL_ONE(complains_once_a_minute), SL_ONE(retries_are_counted),
         SL_ROWS(close_gives_everything_back, close_rows), SL_ONE(close_ends_a_backoff),
         SL_ROWS(close_forgets_the_backoff, ending_rows), SL_ONE(giving_up_is_said_once_and_later),
-        SL_ONE(a_plugin_that_does_not_open_leaves_nothing), SL_ONE(an_unused_output_can_be_freed))
+        SL_ONE(a_plugin_that_does_not_open_leaves_nothing), SL_ONE(an_unused_output_can_be_freed),
+        SL_ROWS(each_side_sees_what_it_knows, far_others))
