@@ -116,6 +116,18 @@ static const char *check_fallback(sl_store *s, const sl_plugin *p, const sl_opti
     return why;
 }
 
+/* What `output` names as target, key or fallback is one of its templates. */
+static const char *check_template(sl_store *s, const sl_plugin *p, const char *name)
+{
+    const sl_option *row = p->options;
+
+    while (name && row->name && strcmp(row->name, name) != 0)
+        row++;
+    return name && (!row->name || row->type != SL_TEMPLATE)
+               ? sl_store_format(s, "names \"%s\", which is no option of type SL_TEMPLATE", name)
+               : NULL;
+}
+
 static const char *check_rows(sl_store *s, const sl_plugin *p)
 {
     const char *why = NULL;
@@ -205,5 +217,11 @@ const char *sl_plugin_check(sl_store *s, const sl_plugin *p)
     why = check_ops(s, p);
     if (!why)
         why = check_encodings(s, p);
-    return why ? why : check_rows(s, p);
+    if (!why)
+        why = check_rows(s, p);
+    if (!why)
+        why = check_template(s, p, p->output.target);
+    if (!why)
+        why = check_template(s, p, p->output.key);
+    return why ? why : check_template(s, p, p->output.fallback);
 }

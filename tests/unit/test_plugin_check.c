@@ -61,6 +61,10 @@ static const struct {
      NULL},
     {{RIGHT, .options = NO_ROWS, .output = {OPS}, .name = "a23456789_123456789-123456789_123"},
      "no right name"},
+    {{RIGHT, .options = NO_ROWS, .output = {OPS, .target = "index"}}, "names \"index\", which"},
+    {{RIGHT, .options = ROW(.name = "a"), .output = {OPS, .key = "a"}}, "names \"a\", which"},
+    {{RIGHT, .options = ROW(.name = "a", .type = SL_TEMPLATE), .output = {OPS, .fallback = "a"}},
+     NULL},
     /* rows */
     {WITH(.name = "a.b-c_1", .fallback = "x"), NULL},
     {WITH(.name = "port", .type = SL_COUNT, .offset = AT(number), .min = 1, .max = 9), NULL},
