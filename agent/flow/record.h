@@ -10,21 +10,27 @@
 /* log.flags, in the order in which they are written */
 enum {
     SL_TRUNCATED = 1, /* longer than max_record */
-    SL_SPLIT = 2,
-    SL_PARTIAL = 4, /* its end, or its beginning, travels apart or is lost */
-    SL_IS_RAW = 8,  /* the line was not the runtime's format */
+    SL_SPLIT = 2,     /* one of the pieces of a longer record */
+    SL_PARTIAL = 4,   /* its end, or its beginning, travels apart or is lost */
+    SL_IS_RAW = 8,    /* the line was not the runtime's format */
     SL_MULTILINE = 16
 };
+
+/* Of `written`: a longer one, which has more digits than a nanosecond, stands there as in `time`. */
+#define SL_WRITTEN_MAX 40
+
+/* The number of a split record's last piece, at most. */
+#define SL_PIECE_MAX UINT32_C(0x3fffffff)
 
 typedef struct sl_record {
     sl_slice text;
     const char *time; /* SL_TIME_LEN bytes: UTC, nine digits, "Z" */
-    sl_slice written; /* the time as the runtime wrote it; empty: it did not */
+    sl_slice written; /* the time as the runtime wrote it; empty where it wrote none */
     sl_place at;      /* of its first byte: with the generation's name, its identity */
     uint64_t bytes;   /* of all its lines in the file, framing and newlines included */
     sl_stream stream;
+    uint32_t piece; /* of `at`: 1 is the second piece of a split record, and so on; else 0 */
     unsigned flags;
-    uint32_t piece;                   /* of a split record, from 1; 0: it was not split */
     bool whole;                       /* false: a part, more follows */
     char time_store[SL_TIME_LEN + 2]; /* `time` is here when the runtime wrote another form */
 } sl_record;

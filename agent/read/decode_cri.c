@@ -36,15 +36,15 @@ static inline bool is_known_minute(const char *p, const char minute[MINUTE_LEN])
     return memcmp(p, minute, MINUTE_LEN) == 0 && p[0] != '\0'; /* no minute is known at first */
 }
 
-/* ":00.123456789Z s", what follows the minute: sixteen bytes at once, which compilers turn into a
- * vector compare. */
-static inline bool is_plain_rest(const char *p)
+/* ":00.123456789Z s", what follows the minute: all sixteen bytes at once become a vector compare;
+ * fourteen are the time alone. */
+static inline bool is_plain_rest(const char *p, size_t len)
 {
     static const char least[] = ":00.000000000Z s";
     static const unsigned char above[] = {0, 5, 9, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0};
     unsigned char bad = 0;
 
-    for (size_t i = 0; i < sizeof above; i++)
+    for (size_t i = 0; i < len; i++)
         bad |= (unsigned char)(p[i] - least[i]) > above[i];
     return !bad;
 }
@@ -145,6 +145,21 @@ static const char *read_time(const char *p, const char *end, char minute[MINUTE_
     return p < end && *p == 'Z' ? p + 1 : apply_offset(p, end, out);
 }
 
+/* The same for a record. */
+static const char *read_odd_time(const char *p, const char *end, char minute[MINUTE_LEN],
+                                 sl_record *rec)
+{
+    const char *behind = read_time(p, end, minute, rec->time_store);
+
+    if (!behind)
+        return NULL;
+    rec->time = rec->time_store;
+    rec->written = (sl_slice){p, (size_t)(behind - p)};
+    if (rec->written.len > SL_WRITTEN_MAX)
+        rec->written = (sl_slice){rec->time_store, SL_TIME_LEN};
+    return behind;
+}
+
 /* Skips the tags and the space behind them. Returns where the text starts. */
 static const char *read_tags(const char *p, const char *end, bool *whole)
 {
@@ -162,15 +177,16 @@ static const char *read_tags(const char *p, const char *end, bool *whole)
 
 sl_err sl_decode_cri(sl_slice line, char minute[MINUTE_LEN], sl_record *rec)
 {
-    const char *p = line.ptr, *end = p + line.len, *time = p;
+    const char *p = line.ptr, *end = p + line.len;
     bool is_out, is_err, whole = true;
 
     if (SL_LIKELY(line.len >= HEADER_LEN && is_known_minute(p, minute) &&
-                  is_plain_rest(p + MINUTE_LEN))) {
+                  is_plain_rest(p + MINUTE_LEN, 16))) {
+        rec->time = p;
+        rec->written = (sl_slice){p, SL_TIME_LEN};
         p += SL_TIME_LEN;
     } else {
-        p = read_time(p, end, minute, rec->time_store);
-        time = rec->time_store;
+        p = read_odd_time(p, end, minute, rec);
         if (!p)
             return SL_E_FORMAT;
     }
@@ -186,10 +202,19 @@ sl_err sl_decode_cri(sl_slice line, char minute[MINUTE_LEN], sl_record *rec)
     else
         p = read_tags(p, end, &whole);
     rec->text = (sl_slice){p, (size_t)(end - p)};
-    rec->time = time;
     rec->stream = is_err ? SL_STDERR : SL_STDOUT;
     rec->whole = whole;
     return 0;
+}
+
+const char *sl_cri_read_time(const char *p, const char *end, char minute[MINUTE_LEN],
+                             sl_record *rec)
+{
+    if (end - p < SL_TIME_LEN || !is_known_minute(p, minute) || !is_plain_rest(p + MINUTE_LEN, 14))
+        return read_odd_time(p, end, minute, rec);
+    rec->time = p;
+    rec->written = (sl_slice){p, SL_TIME_LEN};
+    return p + SL_TIME_LEN;
 }
 
 int64_t sl_cri_time_ns(const char time[SL_TIME_LEN])

@@ -24,10 +24,15 @@
 
 #include "flow/record.h"
 
-/* Fills in rec->text, time, stream and whole.
+/* Fills in rec->text, time, written, stream and whole.
  * minute   16 bytes, the last minute that was found to be a real date, or zeros; updated
- * returns  0, or SL_E_FORMAT: not such a line, rec is as it was but for its time_store */
+ * returns  0, or SL_E_FORMAT: not such a line, rec is as it was but for its time */
 sl_err sl_decode_cri(sl_slice line, char minute[16], sl_record *rec);
+
+/* The time at p, in rec->time and rec->written.
+ * minute   as above
+ * returns  what follows it; NULL: there is none */
+const char *sl_cri_read_time(const char *p, const char *end, char minute[16], sl_record *rec);
 
 /* The time of such a line in ns since 1970, UTC; 0 if it has none. */
 int64_t sl_cri_time_ns(const char time[SL_TIME_LEN]);

@@ -20,6 +20,9 @@
 /* The first buffer of a part: containerd's own limit, so most parts need no second one. */
 #define SL_PART_MIN ((size_t)16 << 10)
 
+/* What becomes of a record that is longer than max_record. */
+typedef enum { SL_OVERSIZE_TRUNCATE, SL_OVERSIZE_SPLIT, SL_OVERSIZE_DROP } sl_on_oversize;
+
 typedef struct sl_part {
     sl_link link; /* in the join, oldest first */
     void *owner;  /* whose sl_joined it belongs to: the caller's */

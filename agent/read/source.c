@@ -1,7 +1,6 @@
 /* source.c - see source.h. */
 #include "read/source.h"
 
-#include "read/decode_cri.h"
 #include "read/discover.h"
 
 #include <errno.h>
@@ -344,8 +343,7 @@ bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slic
     size_t len = newline ? (size_t)(newline - first.ptr) : max;
     const sl_slice parts[] = {s->pod->namespace, s->pod->uid, sl_str(s->container)};
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    char number[24], minute[16] = {0};
-    sl_record rec = {0};
+    char number[24];
     SHA2_CTX sha;
 
     if (!newline && max < SL_FIRST_LINE_MAX && !(whole && max > 0))
@@ -358,10 +356,8 @@ bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slic
     snprintf(number, sizeof number, "%u\n", attempt);
     SHA256Update(&sha, (const uint8_t *)number, strlen(number));
     SHA256Update(&sha, (const uint8_t *)first.ptr, len);
-    *first_ns = 0;
-    if (sl_decode_cri((sl_slice){first.ptr, len}, minute, &rec) == 0) {
-        *first_ns = sl_cri_time_ns(rec.time);
-    } else {
+    *first_ns = sl_line_time_ns((sl_slice){first.ptr, len}, s->rules->format);
+    if (*first_ns == 0) {
         snprintf(number, sizeof number, "\n%" PRIx64, key->ino);
         SHA256Update(&sha, (const uint8_t *)number, strlen(number));
     }

@@ -14,7 +14,9 @@
 #include "base/list.h"
 #include "base/pool.h"
 #include "flow/snapshot.h"
+#include "read/decode.h"
 #include "read/inflate.h"
+#include "read/join.h"
 #include "read/watch.h"
 
 #include <sys/stat.h>
@@ -64,7 +66,11 @@ struct sl_generation {
 
 /* How an input's sources are read. */
 typedef struct sl_rules {
+    sl_line_format format;
+    bool raw_is_plain;   /* SL_FORMAT_AUTO: a line of no runtime is what was expected */
+    bool skip_empty;     /* messages without text are filtered */
     uint64_t max_record; /* bytes, after joining */
+    sl_on_oversize on_oversize;
     uint64_t partial_timeout_ms;
 } sl_rules;
 

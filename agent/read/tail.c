@@ -18,15 +18,24 @@
 /* From here a line is not waited for as a whole. Its header is in the first piece in any case. */
 #define LONG_LINE (CHUNK / 2)
 
+static char *map(void)
+{
+    void *p = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    SL_ASSERT(p != MAP_FAILED);
+    return p;
+}
+
 void sl_reader_init(sl_reader *r)
 {
-    r->buffer = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    SL_ASSERT(r->buffer != MAP_FAILED);
+    r->buffer = map();
+    r->text = map();
 }
 
 void sl_reader_fini(sl_reader *r)
 {
     munmap(r->buffer, BUFFER);
+    munmap(r->text, BUFFER);
 }
 
 void sl_tail_init(sl_tail *t, sl_source *s, sl_place at)
@@ -34,8 +43,11 @@ void sl_tail_init(sl_tail *t, sl_source *s, sl_place at)
     *t = (sl_tail){.source = s, .at = at};
 }
 
-static void enter(sl_tail *t, sl_generation *g)
+static void enter(const sl_reader *r, sl_tail *t, sl_generation *g)
 {
+    t->decoder.format = t->source->rules->format;
+    t->decoder.raw_is_plain = t->source->rules->raw_is_plain;
+    t->decoder.scratch = r->text;
     if (t->at.seq != g->seq)
         t->at = (sl_place){g->seq, g->begin};
     t->generation = g;
@@ -201,7 +213,7 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
             return SL_TAIL_DONE;
         }
     }
-    enter(t, next);
+    enter(r, t, next);
     return SL_TAIL_MORE;
 }
 
@@ -256,7 +268,9 @@ static bool consume(sl_reader *r, sl_tail *t, const char *data, size_t len, size
     if (used < len && (t->inside || (used == 0 && len == asked && len >= LONG_LINE))) {
         sl_line piece = {{data + used, len - used}, !t->inside, false, false};
 
-        return hand_on(r, t, &piece, piece.bytes.len);
+        if (data[len - 1] == '\r')
+            piece.bytes.len--; /* it may belong to the newline: they are never parted */
+        return piece.bytes.len == 0 || hand_on(r, t, &piece, piece.bytes.len);
     }
     return true;
 }
@@ -273,7 +287,7 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
     if (!g || t->warming)
         return SL_TAIL_DONE;
     if (!t->generation)
-        enter(t, g);
+        enter(r, t, g);
     n = prime(t, g);
     if (n == 0)
         n = fill(r, t, g, &data, &asked);

@@ -20,6 +20,7 @@ typedef struct sl_tail sl_tail;
 /* What a lane's tails share. */
 typedef struct sl_reader {
     char *buffer; /* page-aligned; filled at file offset mod 4096, see tail.c */
+    char *text;   /* of a line that has escapes: the decoder's scratch; touched by Docker alone */
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;

@@ -77,6 +77,9 @@ END_TEST
 
 #define CRI "2026-01-02T03:04:05.000000006Z stdout F "
 
+#define DOCKER \
+    "{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.000000006Z\"}"
+
 static const sl_rules rules = {.max_record = 1 << 20, .partial_timeout_ms = 1000};
 
 static sl_source *new_source(sl_pod **pod, const char *folder, const char *container)
@@ -153,6 +156,11 @@ START_TEST(name_waits_for_the_first_line)
     ck_assert(sl_name_of(s, 0, &two, sl_str("banner\n"), false, &b, &ns));
     ck_assert(!sl_name_eq(&a, &b));
     ck_assert_int_eq(ns, 0);
+    /* Docker's lines are as good as CRI's */
+    ck_assert(sl_name_of(s, 0, &one, sl_str(DOCKER "\n"), false, &a, &ns));
+    ck_assert(sl_name_of(s, 0, &two, sl_str(DOCKER "\n"), false, &b, &ns));
+    ck_assert(sl_name_eq(&a, &b));
+    ck_assert_int_eq(ns, INT64_C(1767323045000000006));
     sl_source_free(NULL, s);
     free(pod);
 }

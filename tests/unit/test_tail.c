@@ -207,14 +207,12 @@ static void act(const char *step, bool poll)
     } else if (!strcmp(word, "close")) {
         close(held);
         held = -1;
-    } else if (!strcmp(word, "big")) { /* so many KiB of one line without its end */
-        for (int i = 0; i < atoi(file); i++) {
-            char kib[1025];
+    } else if (!strcmp(word, "big")) { /* so many bytes of one line without its end */
+        char *bytes = sl_alloc((size_t)atoi(file) + 1);
 
-            memset(kib, 'x', 1024);
-            kib[1024] = 0;
-            append(held, kib);
-        }
+        memset(bytes, 'x', (size_t)atoi(file));
+        append(held, bytes);
+        free(bytes);
     } else if (!strcmp(word, "mv")) {
         ck_assert_int_eq(rename(path_of(file), path_of(rest)), 0);
     } else if (!strcmp(word, "rm")) {
@@ -305,8 +303,12 @@ static const struct {
       "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
      "torn~ c "},
     {"a line longer than the buffer comes in pieces",
-     {"hold 0.log " T "1Z stdout F ", "big 300", "more end\n" T "2Z stdout F b\n", "read"},
+     {"hold 0.log " T "1Z stdout F ", "big 307200", "more end\n" T "2Z stdout F b\n", "read"},
      "262088 bytes+ 45115 bytes b "},
+    {"T-LINE-04: a CR at the end of the buffer stays with its newline",
+     {"hold 0.log " T "1Z stdout F ", "big 262087", "more \r", "read", "read",
+      "more \n" T "2Z stdout F b\n", "read"},
+     "262087 bytes+ \r b "},
     {"attempts in their order",
      {"write 0.log " T "1Z stdout F a\n", "write 1.log " T "2Z stdout F b\n", "read", "wait",
       "read", "write 10.log " T "4Z stdout F d\n", "write 2.log " T "3Z stdout F c\n", "read",
