@@ -406,7 +406,10 @@ static sl_discover *open_input(agent *a, input *in, const sl_input_config *confi
 {
     *in = (input){.agent = a,
                   .config = config,
-                  .rules = {.max_record = config->max_record,
+                  .rules = {.format = SL_FORMAT_AUTO,
+                            .skip_empty = config->skip_empty,
+                            .max_record = config->max_record,
+                            .on_oversize = (sl_on_oversize)config->on_oversize,
                             .partial_timeout_ms = config->partial_timeout_ms}};
     return sl_discover_new(&(sl_discover_options){
         .loop = &a->loop,

@@ -139,12 +139,21 @@ static void render_block(sl_cursor *c, uint64_t seq)
     memcpy(c->block_name, g->name_text, SL_NAME_LEN);
 }
 
+static bool is_unwanted(const sl_cursor *c, const sl_record *rec)
+{
+    return c->source->rules->skip_empty && !(rec->flags & SL_TRUNCATED);
+}
+
 static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
 {
     sl_batch *b = l->open;
     sl_encoded encoded;
     uint32_t mark;
 
+    if (SL_UNLIKELY(rec->text.len == 0) && is_unwanted(c, rec)) {
+        c->account.books.filtered += rec->bytes;
+        return;
+    }
     /* multiline, metadata and filters have their place here */
     if (SL_UNLIKELY(c->block_seq != rec->at.seq || !c->block))
         render_block(c, rec->at.seq); /* of the generation where a joined record began */
@@ -159,7 +168,14 @@ static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
 
 static void watch_parts(sl_lane *l);
 
-/* The oldest open part ships as it is. false: no room for it. */
+/* The record of that stream was handed on as a whole. */
+static void end_part(sl_lane *l, sl_cursor *c, sl_stream stream)
+{
+    c->account.part[stream] = (sl_place){0};
+    sl_join_release(&l->join, &c->joined, stream);
+}
+
+/* An open part ships as it is. false: no room for it. */
 static bool give_up_part(sl_lane *l, sl_part *part, bool rest_follows)
 {
     sl_cursor *c = part->owner;
@@ -169,11 +185,10 @@ static bool give_up_part(sl_lane *l, sl_part *part, bool rest_follows)
         render_block(c, part->at.seq);
     if (!make_room(l, c, part->len))
         return false;
-    sl_join_give_up(&c->joined, part, rest_follows, &rec);
-    on_message(l, c, &rec);
+    if (sl_join_give_up(&c->joined, part, rest_follows, &rec))
+        on_message(l, c, &rec);
     c->account.part_bytes -= rec.bytes;
-    c->account.part[rec.stream] = (sl_place){0};
-    sl_join_release(&l->join, &c->joined, rec.stream);
+    end_part(l, c, part->stream);
     return true;
 }
 
@@ -193,11 +208,12 @@ static bool make_join_room(sl_lane *l, const sl_cursor *c, size_t len)
 
 /* How long a message that ends with this line may be. Only the part of its own stream can be its
  * beginning: a large one of the other stream must not make each line travel in a batch of its own. */
-static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_line *line)
+static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_line *line,
+                              sl_place at)
 {
     sl_decoder decoder = c->tail.decoder; /* a copy: the line may be refused, and come again */
+    sl_record rec = {.at = at};
     const sl_part *part;
-    sl_record rec;
 
     if (SL_LIKELY(sl_join_longest(&c->joined) == 0))
         return line->bytes.len;
@@ -215,6 +231,65 @@ static void end_resume(sl_cursor *c, sl_place at)
     c->resuming = false;
 }
 
+/* The line that a split stopped in comes no more: its file was cut meanwhile. */
+static bool is_broken_off(const sl_cursor *c, sl_place at)
+{
+    return c->joined.halfway && sl_place_cmp(c->joined.halfway_at, at) != 0;
+}
+
+static bool drop_rest(sl_lane *l, sl_cursor *c, const sl_record *line)
+{
+    sl_account *a = &c->account;
+    uint64_t rest = line->bytes - c->joined.taken;
+    uint64_t open = sl_join_drop_line(&l->join, &c->joined, c, l->now_ms, line);
+
+    a->books.read += rest;
+    a->books.dropped[SL_DROPPED_OVERSIZE] += open + rest;
+    a->part_bytes -= open;
+    if (c->joined.parts[line->stream])
+        a->part[line->stream] = c->joined.parts[line->stream]->at;
+    else
+        a->part[line->stream] = (sl_place){0};
+    watch_parts(l);
+    return true;
+}
+
+/* A line of a record that is too long. A piece has the bytes that it took from its lines, the last
+ * one of a line its framing too. Until the last piece is settled, the record is not: they all have
+ * its place. */
+static bool on_oversize(sl_lane *l, sl_cursor *c, const sl_record *line)
+{
+    sl_account *a = &c->account;
+    sl_split what = SL_SPLIT_PIECE;
+    sl_record piece;
+
+    while (what == SL_SPLIT_PIECE) {
+        uint64_t taken = c->joined.taken, bytes;
+        size_t room;
+
+        if (sl_join_drops(&c->joined, line->stream))
+            return drop_rest(l, c, line);
+        room = sl_join_next_piece(&c->joined, line);
+        if (room > 0 && !make_room(l, c, room))
+            return false; /* the line comes again, and goes on where it is now */
+        what = sl_join_split(&l->join, &c->joined, c, l->now_ms, line, &piece);
+        bytes = (what == SL_SPLIT_PIECE ? c->joined.taken : line->bytes) - taken;
+        a->books.read += bytes;
+        a->part_bytes += bytes;
+        a->part[line->stream] = c->joined.parts[line->stream]->at;
+        if (what == SL_SPLIT_KEPT)
+            break;
+        a->part_bytes -= piece.bytes;
+        on_message(l, c, &piece);
+        if (what == SL_SPLIT_PIECE)
+            sl_join_left(&l->join, &c->joined, line->stream);
+    }
+    if (what == SL_SPLIT_LAST)
+        end_part(l, c, line->stream);
+    watch_parts(l);
+    return true;
+}
+
 static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, uint64_t bytes)
 {
     sl_lane *l = arg;
@@ -224,7 +299,9 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
 
     if (SL_UNLIKELY(!c->block))
         render_block(c, at.seq);
-    if (!make_join_room(l, c, line->bytes.len) || !make_room(l, c, longest_message(l, c, line)))
+    if (SL_UNLIKELY(is_broken_off(c, at)) && !give_up_part(l, c->joined.halfway, false))
+        return false;
+    if (!make_join_room(l, c, line->bytes.len) || !make_room(l, c, longest_message(l, c, line, at)))
         return false;
     rec.at = at;
     rec.bytes = bytes;
@@ -234,6 +311,8 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
             return true; /* this stream was here before we started */
         end_resume(c, at);
     }
+    if (SL_UNLIKELY(sl_join_is_oversize(&c->joined, &rec)))
+        return on_oversize(l, c, &rec);
     c->account.books.read += bytes;
     whole = sl_join_add(&l->join, &c->joined, c, l->now_ms, &rec);
     if (SL_UNLIKELY(c->joined.parts[rec.stream])) { /* a fragment, or what completes one */
@@ -259,7 +338,7 @@ static bool on_attempt_ended(void *arg, sl_tail *tail)
     for (int s = 0; s < SL_STREAMS; s++) {
         if (c->joined.parts[s] && !give_up_part(l, c->joined.parts[s], false))
             return false;
-        c->joined.cut[s] = false;
+        c->joined.rest[s] = SL_REST_NONE;
     }
     return true;
 }
@@ -457,6 +536,7 @@ void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved)
     c->lane = l;
     c->source = s;
     c->joined.max_record = s->rules->max_record;
+    c->joined.on_oversize = s->rules->on_oversize;
     sl_account_init(&c->account);
     resume_at(c, saved);
     sl_list_append(&s->cursors, &c->in_source);

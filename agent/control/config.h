@@ -20,6 +20,8 @@ typedef struct sl_input_config {
     int start_at; /* sl_start_at */
     int follow;   /* sl_follow_mode */
     uint64_t max_record, partial_timeout_ms;
+    int on_oversize; /* sl_on_oversize */
+    bool skip_empty;
 } sl_input_config;
 
 typedef struct sl_output_config {

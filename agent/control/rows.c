@@ -48,6 +48,8 @@ const sl_option sl_list_rows[] = {
 #undef AT
 #define AT(member) offsetof(sl_input_config, member)
 
+#define OVERSIZE "truncate|split|drop" /* as sl_on_oversize counts them */
+
 const sl_option sl_input_type_rows[] = {
     {"type", SL_UNBUILT, 0, "kubernetes", "what is read: kubernetes", "kubernetes|file", 0, 0},
     {0},
@@ -71,9 +73,10 @@ const sl_option sl_input_rows[] = {
      64 * MIB},
     {"partial_timeout", SL_TIME, AT(partial_timeout_ms), "5m",
      "an unfinished part ships after this long, flagged", NULL, 1, 24 * HOUR},
-    {"on_oversize", SL_UNBUILT, 0, "truncate", "what becomes of a longer record",
-     "truncate|split|drop", 0, 0},
-    {"skip_empty", SL_UNBUILT, 0, "false", "empty lines are no records", "true|false", 0, 0},
+    {"on_oversize", SL_CHOICE, AT(on_oversize), "truncate", "what becomes of a longer record",
+     OVERSIZE, 0, 0},
+    {"skip_empty", SL_FLAG, AT(skip_empty), "false", "messages without text are no records", NULL,
+     0, 0},
     {"ignore_older", SL_UNBUILT, 0, "0s", "files that were silent for so long", NULL, 0, 0},
     {"multiline", SL_UNBUILT, 0, "none", "a stack trace as one record",
      "none|java|python|go|ruby|dotnet|node|auto", 0, 0},

@@ -121,7 +121,7 @@ static inline void sl_batch_added(sl_batch *b, uint32_t mark, const sl_encoded *
                  .key = m->key,
                  .time = SL_LIKELY(encoded->time != SL_NO_TIME) ? at + encoded->time
                                                                 : sl_batch_keep_time(b, rec->time),
-                 .piece = rec->piece & 0x3fffffff};
+                 .piece = rec->piece & SL_PIECE_MAX};
     if (m->records++ == 0)
         m->first = rec->at;
     m->bytes += rec->bytes;

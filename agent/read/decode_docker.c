@@ -144,7 +144,7 @@ static bool read_any(sl_slice line, members *m)
 {
     const char *p = line.ptr, *end = p + line.len;
 
-    *m = (members){0};
+    *m = (members){.log = {line.ptr, 0}};
     if (p == end || *p != '{')
         return false;
     do {

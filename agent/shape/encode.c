@@ -142,10 +142,11 @@ static void add_facts(sl_field *fields, const sl_facts *facts, sl_schema schema)
 /* Names that each record writes by itself. */
 static void reserve(sl_field *fields, sl_schema schema)
 {
-    static const char *const own[SL_SCHEMAS][6] = {
-        [SL_SCHEMA_ECS] = {"@timestamp", "message", "stream", "log.offset", "log.flags"},
+    static const char *const own[SL_SCHEMAS][7] = {
+        [SL_SCHEMA_ECS] = {"@timestamp", "message", "stream", "log.offset", "log.piece",
+                           "log.flags"},
         [SL_SCHEMA_FLUENTBIT] = {"@timestamp", "log", "stream", "time"},
-        [SL_SCHEMA_FLAT] = {"timestamp", "message", "stream", "offset", "flags"}};
+        [SL_SCHEMA_FLAT] = {"timestamp", "message", "stream", "offset", "piece", "flags"}};
 
     for (const char *const *name = own[schema]; *name; name++)
         sl_fields_reserve(fields, sl_str(*name));
@@ -326,6 +327,8 @@ static inline char *put_json(char *out, const sl_encoder *e, const sl_block *blo
     out = put_stream(out, rec->stream);
     out = sl_put(out, block->bytes, block->len);
     out = sl_put_number(out, rec->at.offset);
+    if (SL_UNLIKELY(rec->piece))
+        out = sl_put_number(SL_PUT(out, ",\"piece\":"), rec->piece);
     if (SL_UNLIKELY(rec->flags))
         out = put_flags(out, rec->flags);
     return put_head(out, &e->close);

@@ -4,11 +4,12 @@
  * head, its time, its escaped text, its stream, the block, and its offset. In schema ecs:
  *
  *   {"@timestamp":"...","message":"...","stream":"stdout","kubernetes":{...},...,
- *    "log":{"generation":"...","offset":1234,"flags":["raw"]}}
+ *    "log":{"generation":"...","offset":1234,"piece":1,"flags":["split"]}}
  *
- * What is unknown is left out: so is the stream of a raw record, and flags when there are none. The
- * result is valid JSON whatever the text: bytes that are not UTF-8 become U+FFFD. Schema flat has no
- * objects in it, and fluentbit what Fluent Bit's kubernetes filter makes of a line:
+ * What is unknown is left out: so is the stream of a raw record, the number of a first piece, and
+ * flags when there are none. The result is valid JSON whatever the text: bytes that are not UTF-8
+ * become U+FFFD. Schema flat has no objects in it, and fluentbit what Fluent Bit's kubernetes filter
+ * makes of a line:
  *
  *   {"timestamp":"...","message":"...","stream":"stdout","namespace":"...","pod":"...","uid":"...",
  *    "container":"...","node":"...","restart":0,"generation":"...","offset":1234}

@@ -1,7 +1,7 @@
 /* encode_msgpack.c - records as msgpack: the same maps as in JSON, in the same order.
  *
  * The numbers of pairs in the record and in its last map take two bytes each, whatever they are: so
- * a block is copied whole, and the number is put right where there are flags. */
+ * a block is copied whole, and the number is put right where there are flags or a piece. */
 #include "shape/encode.h"
 
 #include "shape/encode_to.h"
@@ -128,13 +128,16 @@ static char *put_elastic(char *out, const sl_encoder_options *o, const sl_record
 static char *put_place(char *out, const sl_record *rec)
 {
     out = put_number(SL_PUT(out, "\xa6offset"), rec->at.offset);
+    if (SL_UNLIKELY(rec->piece))
+        out = put_number(SL_PUT(out, "\xa5piece"), rec->piece);
     return SL_UNLIKELY(rec->flags) ? put_flags(out, rec->flags) : out;
 }
 
 char *sl_put_msgpack(char *out, const sl_encoder_options *o, const sl_block *block,
                      const sl_record *rec)
 {
-    size_t pairs = block->count + (rec->stream != SL_RAW ? 1U : 0U), flags = rec->flags ? 1 : 0;
+    size_t pairs = block->count + (rec->stream != SL_RAW ? 1U : 0U);
+    size_t seldom = (rec->flags ? 1U : 0U) + (rec->piece ? 1U : 0U);
     char *head = out, *body;
 
     *out = (char)0xde;
@@ -143,9 +146,9 @@ char *sl_put_msgpack(char *out, const sl_encoder_options *o, const sl_block *blo
     body = out;
     out = sl_put(out, block->bytes, block->len);
     if (o->schema == SL_SCHEMA_ECS)
-        put_16(body + block->open, block->inside + flags);
+        put_16(body + block->open, block->inside + seldom);
     else if (o->schema == SL_SCHEMA_FLAT)
-        pairs += flags;
+        pairs += seldom;
     put_16(head + 1, pairs);
     return o->schema == SL_SCHEMA_FLUENTBIT ? out : put_place(out, rec);
 }

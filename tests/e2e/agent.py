@@ -227,7 +227,8 @@ class Agent:
         self.outputs = {"name": "out", "type": output}
         for name, value in options.items():
             where = self.inputs if name in ("select", "exclude", "follow", "start_at", "max_record",
-                                            "partial_timeout") else \
+                                            "partial_timeout", "on_oversize",
+                                            "skip_empty") else \
                 self.outputs if name in ("batch", "max_in_flight", "encoding") else self.options
             where[name] = value
         (folder / "state").mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 #include "control/config.h"
 #include "control/plugin.h"
 #include "control/rows.h"
+#include "read/join.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -189,6 +190,14 @@ static const bad cfg_01[] = {
      "ever: write false, or take another output\n"
      "  own_logs: true\n"
      "            ^\n"},
+    {"inputs: [{on_oversize: cut}]\n" OUT, NULL,
+     "x.yaml:1:24: inputs.0: on_oversize: \"cut\" is none of truncate, split, drop\n"
+     "  inputs: [{on_oversize: cut}]\n"
+     "                         ^\n"},
+    {"inputs: [{skip_empty: maybe}]\n" OUT, NULL,
+     "x.yaml:1:23: inputs.0: skip_empty: \"maybe\" is neither true nor false\n"
+     "  inputs: [{skip_empty: maybe}]\n"
+     "                        ^\n"},
     {"inputs: [{type: kubernetes, max_record: 16MiB}]\nmemory_limit: 16MiB\n" OUT, NULL,
      "x.yaml:1:41: max_record: 16MiB does not fit twice into memory_limit 16MiB: raise "
      "memory_limit "
@@ -308,16 +317,6 @@ static const bad unbuilt[] = {
      "x.yaml:1:11: inputs.0: `pin` is not built yet in this version of sluice\n"
      "  inputs: [{pin: {max_bytes: 1GiB}}]\n"
      "            ^\n"},
-    {"inputs: [{on_oversize: split}]\n" OUT, NULL,
-     "x.yaml:1:24: inputs.0: on_oversize: \"split\" is not built yet in this version of sluice; "
-     "only \"truncate\" is\n"
-     "  inputs: [{on_oversize: split}]\n"
-     "                         ^\n"},
-    {"inputs: [{skip_empty: true}]\n" OUT, NULL,
-     "x.yaml:1:23: inputs.0: skip_empty: \"true\" is not built yet in this version of sluice; only "
-     "\"false\" is\n"
-     "  inputs: [{skip_empty: true}]\n"
-     "                        ^\n"},
     {"inputs: [{start_at: 10m}]\n" OUT, NULL,
      "x.yaml:1:21: inputs.0: start_at: \"10m\" is not built yet in this version of sluice; there "
      "is beginning, end\n"
@@ -657,8 +656,11 @@ static const struct {
     {"inputs: [{max_record: 128, start_at: end, follow: poll}]\n" OUT, NULL,
      "\n    start_at: end\n    follow: poll\n    max_record: 128\n"},
     {"inputs: [{path: /var/log/containers2}]\n" OUT, NULL, "\"/var/log/containers2\"\n"},
+    {"inputs: [{on_oversize: split, skip_empty: true}]\n" OUT, NULL,
+     "\n    on_oversize: split\n    skip_empty: true\n"},
+    {"inputs: [{path: /x}]\n" OUT, NULL, "\n    on_oversize: truncate\n    skip_empty: false\n"},
     /* the value that asks for nothing of what is not built */
-    {"inputs: [{multiline: none, on_oversize: truncate, skip_empty: false, ignore_older: 0s,"
+    {"inputs: [{multiline: none, ignore_older: 0s,"
      " select: {labels: \"\"}}]\nfilters: []\nlimit: {per_container: 0, per_namespace: 0}\n" OUT,
      NULL, "\nmemory_limit: 64MiB\n"},
     {IN "outputs: [{type: null, schema: ecs, filters: [], retry: {limit: 0}}]\n", NULL,
@@ -739,6 +741,7 @@ START_TEST(fills_in_every_field)
         "checkpoint_interval: 2s\nshutdown_timeout: 3s\nown_logs: true\n"
         "log: {level: error, format: logfmt}\n"
         "inputs: [{path: /p, start_at: end, follow: poll, max_record: 1KiB, partial_timeout: 4s,\n"
+        "  on_oversize: drop, skip_empty: true,\n"
         "  select: {namespaces: [a], pods: [b], containers: [c]},\n"
         "  exclude: {namespaces: [d], pods: [e], containers: [f]}}]\n"
         "outputs: [{name: o, type: file, path: /o, encoding: json, fields: {h: i},\n"
@@ -765,6 +768,8 @@ START_TEST(fills_in_every_field)
     ck_assert_int_eq(c->inputs[0].follow, SL_FOLLOW_POLL);
     ck_assert_uint_eq(c->inputs[0].max_record, 1024);
     ck_assert_uint_eq(c->inputs[0].partial_timeout_ms, 4000);
+    ck_assert_int_eq(c->inputs[0].on_oversize, SL_OVERSIZE_DROP);
+    ck_assert(c->inputs[0].skip_empty);
     ck_assert_str_eq(c->inputs[0].select.namespaces.items[0], "a");
     ck_assert_str_eq(c->inputs[0].select.pods.items[0], "b");
     ck_assert_str_eq(c->inputs[0].select.containers.items[0], "c");

@@ -114,6 +114,16 @@ static const struct {
      {.text = S("x"), .stream = SL_RAW, .flags = SL_IS_RAW, .at = {1, UINT64_MAX}},
      HEAD("x") ",\"kubernetes\":{\"node\":{\"name\":\"n1\"}},\"host\":{\"name\":\"n1\"}," AGENT
                ",\"sluice\":{\"restart\":0}" LOG "18446744073709551615,\"flags\":[\"raw\"]}}"},
+    /* the second piece of a record, and the last that there can be */
+    {&unknown,
+     "n1",
+     NULL,
+     NULL,
+     NULL,
+     {NULL, NULL},
+     {.text = S("x"), .stream = SL_RAW, .flags = SL_SPLIT, .at = {1, 7}, .piece = SL_PIECE_MAX},
+     HEAD("x") ",\"kubernetes\":{\"node\":{\"name\":\"n1\"}},\"host\":{\"name\":\"n1\"}," AGENT
+               ",\"sluice\":{\"restart\":0}" LOG "7,\"piece\":1073741823,\"flags\":[\"split\"]}}"},
     {&known,
      "n1",
      NULL,
@@ -165,7 +175,7 @@ static const struct {
      NULL,
      NULL,
      {PAIRS(4, "kubernetes", "kubernetes.pod", "kubernetes.pod.name.x", "kubernetes.namespace"),
-      PAIRS(3, "sluice", "sluice.restart", "agent.type")},
+      PAIRS(4, "sluice", "sluice.restart", "agent.type", "log.piece")},
      {.text = S("x")},
      HEAD("x") ",\"stream\":\"stdout\"" KUBE ",\"host\":{\"name\":\"n1\"}," AGENT
                ",\"sluice\":{\"restart\":4}" LOG "0}}"},

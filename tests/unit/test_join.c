@@ -1,4 +1,7 @@
-/* test_join.c - partial lines put together: streams apart, bounded, given up in order of age. */
+/* test_join.c - partial lines put together: streams apart, bounded, given up in order of age; what
+ * is too long cut, split or dropped.
+ *
+ * Scenarios: T-LINE-01, 02, 03, 08, 09; T-CRI-02, 03, 04, 06, 07. */
 #include "read/join.h"
 #include "unit.h"
 
@@ -72,6 +75,240 @@ START_TEST(joins_each_row)
 }
 END_TEST
 
+/* --- too long, and not truncated --- */
+
+static char said[4096];
+
+static void say(const sl_record *rec)
+{
+    size_t n = strlen(said);
+
+    n += (size_t)snprintf(said + n, sizeof said - n, "%.*s.%u+%d", (int)rec->text.len,
+                          rec->text.ptr, rec->piece, (int)rec->bytes);
+    if (rec->flags & ~(unsigned)SL_SPLIT)
+        n += (size_t)snprintf(said + n, sizeof said - n, "!%u", rec->flags & ~(unsigned)SL_SPLIT);
+    snprintf(said + n, sizeof said - n, "%s ", rec->flags & SL_SPLIT ? "" : "=");
+}
+
+/* What a lane does with one line, but that it may be refused: `refuse` says before which pieces.
+ * Returns false when it was. */
+static bool take(const sl_record *line, bool (*refuse)(void))
+{
+    sl_split what = SL_SPLIT_PIECE;
+    sl_record rec = *line;
+
+    if (!sl_join_is_oversize(&of, line)) {
+        if (sl_join_add(&join, &of, &of, 0, &rec)) {
+            say(&rec);
+            sl_join_release(&join, &of, line->stream);
+        }
+        return true;
+    }
+    while (what == SL_SPLIT_PIECE) {
+        if (sl_join_drops(&of, line->stream)) {
+            size_t n = strlen(said), rest = line->bytes - of.taken;
+            uint64_t open = sl_join_drop_line(&join, &of, &of, 0, line);
+
+            snprintf(said + n, sizeof said - n, "-%d ", (int)(rest + open));
+            return true;
+        }
+        if (refuse && refuse())
+            return false;
+        what = sl_join_split(&join, &of, &of, 0, line, &rec);
+        if (what == SL_SPLIT_KEPT)
+            return true;
+        ck_assert_uint_le(rec.text.len, of.max_record);
+        ck_assert_uint_eq(rec.at.offset, of.parts[line->stream]->at.offset);
+        say(&rec);
+        if (what == SL_SPLIT_PIECE)
+            sl_join_left(&join, &of, line->stream);
+    }
+    sl_join_release(&join, &of, line->stream);
+    return true;
+}
+
+/* "oP:text" as above. */
+static void take_text(const char *text, uint64_t offset, bool (*refuse)(void))
+{
+    sl_record line = {.text = sl_str(text + 3),
+                      .time = time_text,
+                      .at = {1, offset},
+                      .bytes = strlen(text) + 1, /* and its newline */
+                      .stream = text[0] == 'e' ? SL_STDERR : SL_STDOUT,
+                      .whole = text[1] == 'F'};
+
+    while (!take(&line, refuse))
+        ck_assert(!of.halfway || join.gate.held == 0); /* it is in nobody's way */
+}
+
+/* pieces  each "text.K+bytes[!flags] ", with "= " behind what is no piece; "-bytes " is dropped */
+static const struct {
+    sl_on_oversize how;
+    size_t max_record;
+    const char *lines[8];
+    const char *pieces;
+} long_ones[] = {
+    {SL_OVERSIZE_SPLIT, 4, {"oF:1234", "oF:z"}, "1234.0+8= z.0+5= "},
+    {SL_OVERSIZE_SPLIT, 4, {"oF:12345", "oF:z"}, "1234.0+4 5.1+5 z.0+5= "},
+    {SL_OVERSIZE_SPLIT, 4, {"oF:123456789"}, "1234.0+4 5678.1+4 9.2+5 "},
+    {SL_OVERSIZE_SPLIT, 4, {"oF:12345678"}, "1234.0+4 5678.1+8 "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12", "oF:34"}, "1234.0+12= "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12", "oP:34", "oF:"}, "1234.0+16= "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12", "oP:34", "oF:5", "oF:z"}, "1234.0+12 5.1+5 z.0+5= "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12", "oF:3456789"}, "1234.0+8 5678.1+4 9.2+5 "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12345", "oP:6789a", "oF:b"}, "1234.0+4 5678.1+8 9ab.2+11 "},
+    {SL_OVERSIZE_SPLIT, 4, {"oP:12345", "eF:x", "oF:6", "eF:z"}, "1234.0+4 x.0+5= 56.1+10 z.0+5= "},
+    /* borders of characters, also where they lie between two lines */
+    {SL_OVERSIZE_SPLIT, 3, {"oF:12\u00e93"}, "12.0+2 \u00e93.1+7 "},
+    {SL_OVERSIZE_SPLIT,
+     3,
+     {"oP:12\xc3", "oF:\xa9"
+                   "3"},
+     "12.0+7 \u00e93.1+6 "},
+    {SL_OVERSIZE_SPLIT, 5, {"oP:12\xf0\x9f\x98", "oP:\x80", "oF:"}, "12.0+9 \U0001f600.1+9 "},
+    {SL_OVERSIZE_SPLIT, 5, {"oP:12", "oF:\xf0\x9f\x98\x80"}, "12.0+9 \U0001f600.1+5 "},
+    {SL_OVERSIZE_SPLIT, 3, {"oF:\x80\x80\x80\x80"}, "\x80\x80\x80.0+3 \x80.1+5 "},
+    {SL_OVERSIZE_SPLIT, 1, {"oF:\u00e9"}, "\xc3.0+1 \xa9.1+5 "}, /* smaller than a character */
+
+    {SL_OVERSIZE_DROP, 4, {"oF:1234", "oF:12345", "oF:z"}, "1234.0+8= -9 z.0+5= "},
+    {SL_OVERSIZE_DROP, 4, {"oP:12", "oP:34", "oP:56", "oP:7", "oF:8", "oF:z"}, "-18 -5 -5 z.0+5= "},
+    {SL_OVERSIZE_DROP, 4, {"oP:12345", "eF:x", "oF:", "oF:z"}, "-9 x.0+5= -4 z.0+5= "},
+};
+
+static void take_all(int row, bool (*refuse)(void))
+{
+    uint64_t offset = 0;
+
+    of = (sl_joined){.max_record = long_ones[row].max_record, .on_oversize = long_ones[row].how};
+    sl_join_init(&join, 1 << 20);
+    said[0] = '\0';
+    for (int i = 0; i < 8 && long_ones[row].lines[i]; i++) {
+        take_text(long_ones[row].lines[i], offset, refuse);
+        offset += strlen(long_ones[row].lines[i]) + 1;
+    }
+    ck_assert_str_eq(said, long_ones[row].pieces);
+    ck_assert(sl_list_is_empty(&join.parts));
+    ck_assert_uint_eq(join.gate.held, 0);
+    ck_assert_uint_eq(of.taken, 0);
+}
+
+START_TEST(splits_or_drops_each_row)
+{
+    take_all(_i, NULL);
+}
+END_TEST
+
+static bool refused;
+
+static bool every_second_time(void)
+{
+    return refused = !refused;
+}
+
+/* A line that is refused between two of its pieces goes on where it stopped. */
+START_TEST(goes_on_in_a_refused_line)
+{
+    refused = true; /* not before the first piece: then it holds what it held */
+    take_all(_i, every_second_time);
+}
+END_TEST
+
+/* T-LINE-08: pieces are the same however the text comes: whole, byte by byte, in any parts. */
+START_TEST(pieces_depend_on_the_text_alone)
+{
+    static const char letters[] = "ab\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xff\x80";
+    char text[200], whole[4096];
+    unsigned dice = (unsigned)_i * 2654435761U + 1;
+
+    for (size_t i = 0, at = 0; i < sizeof text; i++, at++) {
+        dice = dice * 1103515245U + 12345;
+        at += (dice >> 16) % 8 == 0; /* not all are whole */
+        text[i] = letters[at % (sizeof letters - 1)];
+    }
+    for (int round = 0; round < 20; round++) {
+        size_t step, at = 0, n = 0;
+
+        of = (sl_joined){.max_record = 1 + (size_t)_i % 40, .on_oversize = SL_OVERSIZE_SPLIT};
+        sl_join_init(&join, 1 << 20);
+        said[0] = '\0';
+        for (; at < sizeof text; at += step) {
+            sl_record line = {.text = {text + at, 0}, .time = time_text, .at = {1, 0}};
+
+            step = round == 0 ? sizeof text : 1 + ((dice = dice * 1103515245U + 12345) >> 16) % 9;
+            step = step < sizeof text - at ? step : sizeof text - at;
+            line.text.len = line.bytes = step;
+            line.whole = at + step == sizeof text;
+            while (!take(&line, round % 2 ? every_second_time : NULL))
+                continue;
+        }
+        for (char *p = said; *p; p++) { /* bytes of the lines differ, the pieces do not */
+            if (*p == '+')
+                p += strspn(p, "+0123456789");
+            said[n++] = *p;
+        }
+        said[n] = '\0';
+        if (round == 0)
+            strcpy(whole, said);
+        ck_assert_str_eq(said, whole);
+        ck_assert_uint_eq(join.gate.held, 0);
+    }
+}
+END_TEST
+
+/* There are no more numbers: the rest is dropped, and says so. */
+START_TEST(numbers_of_pieces_end)
+{
+    of = (sl_joined){.max_record = 4, .on_oversize = SL_OVERSIZE_SPLIT};
+    sl_join_init(&join, 1 << 20);
+    said[0] = '\0';
+    take_text("oP:12345", 0, NULL);
+    of.parts[SL_STDOUT]->piece = SL_PIECE_MAX - 1;
+    take_text("oF:6789abc", 9, NULL);
+    take_text("oF:z", 20, NULL);
+    ck_assert_str_eq(said, "1234.0+4 5678.1073741822+8 -8 z.0+5= ");
+}
+END_TEST
+
+/* A line that comes no more leaves what was not in a piece yet; what is dropped leaves nothing. */
+START_TEST(gives_up_in_the_middle)
+{
+    sl_record rec;
+
+    of = (sl_joined){.max_record = 3, .on_oversize = SL_OVERSIZE_SPLIT};
+    sl_join_init(&join, 1 << 20);
+    said[0] = '\0';
+    take_text("oP:12\xc3", 0, NULL);
+    rec = (sl_record){.text = sl_str("\xa9"
+                                     "3456"),
+                      .time = time_text,
+                      .at = {1, 7},
+                      .bytes = 9};
+    refused = true;
+    ck_assert(!take(&rec, every_second_time));
+    ck_assert_ptr_eq(of.halfway, of.parts[SL_STDOUT]);
+    ck_assert_uint_eq(of.halfway_at.offset, 7);
+    ck_assert_ptr_null(sl_join_oldest(&join)); /* it holds nothing */
+    ck_assert(sl_join_give_up(&of, of.halfway, false, &rec));
+    ck_assert_slice_eq(rec.text, "\xc3");
+    ck_assert_uint_eq(rec.piece, 1);
+    ck_assert_uint_eq(rec.flags, SL_SPLIT | SL_PARTIAL);
+    sl_join_release(&join, &of, SL_STDOUT);
+    ck_assert_ptr_null(of.halfway);
+    ck_assert_uint_eq(of.taken, 0);
+
+    of.on_oversize = SL_OVERSIZE_DROP;
+    said[0] = '\0';
+    take_text("oP:12345", 20, NULL);
+    ck_assert(!sl_join_give_up(&of, of.parts[SL_STDOUT], true, &rec));
+    sl_join_release(&join, &of, SL_STDOUT);
+    take_text("oP:the rest", 30, NULL); /* dropped as well */
+    take_text("oF:z", 42, NULL);
+    take_text("oF:z", 47, NULL);
+    ck_assert_str_eq(said, "-9 -12 -5 z.0+5= ");
+    ck_assert(sl_list_is_empty(&join.parts));
+}
+END_TEST
+
 START_TEST(gives_up_the_oldest_and_flags_its_rest)
 {
     sl_record rec;
@@ -137,5 +374,8 @@ START_TEST(share_is_never_exceeded)
 }
 END_TEST
 
-SL_UNIT(SL_ROWS(joins_each_row, rows), SL_ONE(gives_up_the_oldest_and_flags_its_rest),
-        SL_ONE(share_is_never_exceeded))
+SL_UNIT(SL_ROWS(joins_each_row, rows), SL_ROWS(splits_or_drops_each_row, long_ones),
+        SL_ROWS(goes_on_in_a_refused_line, long_ones),
+        tcase_add_loop_test(sl_tests, pieces_depend_on_the_text_alone, 0, 200),
+        SL_ONE(numbers_of_pieces_end), SL_ONE(gives_up_in_the_middle),
+        SL_ONE(gives_up_the_oldest_and_flags_its_rest), SL_ONE(share_is_never_exceeded))
