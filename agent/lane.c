@@ -311,8 +311,12 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
             return true; /* this stream was here before we started */
         end_resume(c, at);
     }
-    if (SL_UNLIKELY(sl_join_is_oversize(&c->joined, &rec)))
-        return on_oversize(l, c, &rec);
+    if (SL_UNLIKELY(sl_join_is_oversize(&c->joined, &rec))) {
+        if (on_oversize(l, c, &rec))
+            return true;
+        sl_decode_undo(&tail->decoder, line);
+        return false;
+    }
     c->account.books.read += bytes;
     whole = sl_join_add(&l->join, &c->joined, c, l->now_ms, &rec);
     if (SL_UNLIKELY(c->joined.parts[rec.stream])) { /* a fragment, or what completes one */

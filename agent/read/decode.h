@@ -47,6 +47,12 @@ typedef struct sl_line {
  * rec->text    a slice of the line, or of the scratch: until the next call */
 void sl_decode(sl_decoder *d, const sl_line *line, int64_t now_ns, sl_record *rec);
 
+/* That line was refused after it had been decoded, and comes again. */
+static inline void sl_decode_undo(sl_decoder *d, const sl_line *line)
+{
+    d->inside = !line->first;
+}
+
 /* When that line was written, in ns since 1970, UTC; 0: it is no runtime's, or says nothing. */
 int64_t sl_line_time_ns(sl_slice line, sl_line_format format);
 

@@ -13,7 +13,7 @@
 #define HEAD "{\"log\":\""
 #define TAIL "\",\"stream\":\"stdout\",\"time\":\""
 
-/* What stands between the quotes; ptr NULL: there was no such key. */
+/* What stands between the quotes; empty where there was no such key. */
 typedef struct members {
     sl_slice log, stream, time;
 } members;
@@ -144,7 +144,7 @@ static bool read_any(sl_slice line, members *m)
 {
     const char *p = line.ptr, *end = p + line.len;
 
-    *m = (members){.log = {line.ptr, 0}};
+    *m = (members){{p, 0}, {p, 0}, {p, 0}};
     if (p == end || *p != '{')
         return false;
     do {
@@ -295,7 +295,7 @@ static sl_err fill_in(const members *m, sl_slice text, bool whole, char minute[1
 
     if (!is_err && !sl_slice_eq(m->stream, SL_SLICE("stdout")))
         return SL_E_FORMAT;
-    if (!m->time.ptr || sl_cri_read_time(m->time.ptr, end, minute, rec) != end)
+    if (sl_cri_read_time(m->time.ptr, end, minute, rec) != end)
         return SL_E_FORMAT;
     rec->text = text;
     rec->stream = is_err ? SL_STDERR : SL_STDOUT;

@@ -1,9 +1,9 @@
 """What real runtimes wrote, through the real agent: exactly the messages that went in come out.
 
-The files in tests/data/cri-samples are the bytes of containerd, of CRI-O's conmon and of a kubelet;
-what the containers said is known to the byte: tests/data/emit.c, or the few lines of shell below.
-The tables say it again, and a few functions say what a runtime does to a message on its way into
-the file. One agent reads all samples at once, each as a container of its own.
+The files in tests/data/cri-samples are the bytes of containerd, of CRI-O's conmon, of Docker and of
+a kubelet; what the containers said is known to the byte: tests/data/emit.c, or the few lines of
+shell below. The tables say it again, and a few functions say what a runtime does to a message on
+its way into the file. One agent reads all samples at once, each as a container of its own.
 """
 
 import gzip
@@ -105,6 +105,7 @@ SCENARIOS = {
     "interleave": "T-CRI-03",
     "nonl": "T-CRI-04",
     "enospc-torn-line": "T-CRI-11",
+    "attrs": "T-CRI-17",
     "tz-asia-tokyo": "T-CRI-12",
     "tz-asia-kolkata": "T-CRI-12",
     "tz-america-st-johns": "T-CRI-12",
@@ -178,12 +179,30 @@ def conmon(rows):
     return rows
 
 
+def docker(rows):
+    """It keeps every byte that is UTF-8; of the others, and of characters that it cuts in two after
+    16 KiB, each byte has become a U+FFFD."""
+    def written(piece):
+        try:
+            return piece.decode().encode()
+        except UnicodeDecodeError as err:
+            return (piece[:err.start] + "\ufffd".encode() * (err.end - err.start)
+                    + written(piece[err.end:]))
+    return [(stream, b"".join(written(message[i:i + 16384]) for i in range(0, len(message), 16384)),
+             *flags) for stream, message, *flags in rows]
+
+
 def samples():
     """(pod, container, the files' folder or file, the rows that must come out)"""
     for case, rows in EMIT.items():
         yield "containerd", case, f"containerd-1.6.20/{case}.log", containerd(rows)
         if case != "cut-crlf":  # made for containerd's buffers
             yield "conmon", case, f"conmon-2.1.6/{case}.log", conmon(rows)
+        if case != "cut-crlf":
+            yield "docker", case, f"docker-20.10.24/{case}-json.log", docker(rows)
+    yield "docker", "attrs", "docker-20.10.24/attrs-json.log", EMIT["basic"]
+    yield "docker", "cr-tty", "docker-20.10.24/tty-json.log", [
+        (OUT, message + b"\r") for _, message in EMIT["cr"]]
     for case in ("basic", "cr", "nonl"):
         yield "containerd", f"{case}-tty", f"containerd-1.6.20/{case}-tty.log", terminal(EMIT[case])
     basic, tokyo = EMIT["basic"], "containerd-1.6.20-tz-tokyo"
@@ -277,9 +296,18 @@ class Samples(unittest.TestCase):
             offset = r["log"]["offset"]
             self.assertTrue(offset == 0 or content[offset - 1] == 0x0A, f"{offset} begins no line")
             if "stream" in r:
-                stamp, stream, _ = content[offset : offset + 80].decode("latin-1").split(" ", 2)
+                stamp, stream = self.header_of(content[offset : content.index(b"\n", offset)])
                 self.assertEqual(r["@timestamp"], utc(stamp))
                 self.assertEqual(r["stream"], stream)
+
+
+    @staticmethod
+    def header_of(line):
+        """Time and stream of a line, as its runtime wrote them."""
+        if line.startswith(b"{"):
+            row = json.loads(line)
+            return row["time"], row["stream"]
+        return line[:80].decode("latin-1").split(" ", 2)[:2]
 
 
 def add_test(pod, container, _sample, rows):

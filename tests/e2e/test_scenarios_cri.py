@@ -2,6 +2,7 @@
 
 A row is a container: the bytes of its file, and the records that must come out of it. One agent
 reads them all, is stopped, started again and must not find anything twice."""
+import json
 import random
 import unittest
 
@@ -46,6 +47,24 @@ def without_seventh(message):
 def at(time, utc):
     """A line of that time, and the one instant that it means."""
     return cri("b", time=time), [{**SHORT, "@timestamp": utc}]
+
+
+DOCKER_NOW = "2026-11-23T05:19:20.95776556Z"
+DOCKER = {"@timestamp": "2026-11-23T05:19:20.957765560Z"}
+
+
+def docker(text, stream="stdout", **more):
+    """As Docker writes it, its `log` given as it stands in the file."""
+    row = "".join(f',"{key}":{json.dumps(value)}' for key, value in more.items())
+    return f'{{"log":"{text}","stream":"{stream}"{row},"time":"{DOCKER_NOW}"}}\n'.encode()
+
+
+def docker_raw(*lines):
+    """Each is none of Docker's, and a good one follows."""
+    good = [{"message": f"good {i}", "stream": "stdout", **DOCKER} for i in range(len(lines))]
+    return (b"".join(line.encode() + b"\n" + docker(f"good {i}\\n")
+                     for i, line in enumerate(lines)),
+            [message for line, after in zip(lines, good) for message in (raw(line), after)])
 
 
 LONG_64K, LONG_1M = letters(64 << 10), letters(1 << 20)
@@ -115,6 +134,39 @@ ROWS = {
                            [raw("2023-02-29T00:00:00Z stdout F b")]),
     "cri_12_no_time": (cri("b", time="yesterday"), [raw("yesterday stdout F b")]),
     "cri_20_64_KiB": (parts(LONG_64K) + cri("b"), [LONG_64K, SHORT]),
+    "cri_11_docker": (
+        b"".join(docker(f"good {i}\\n")[i == 6:] for i in range(21)),
+        [raw(docker("good 6\\n")[1:-1].decode()) if i == 6 else f"good {i}" for i in range(21)]),
+    "cri_13_whole_and_parts": (
+        docker("whole\\n") + docker("x" * PART) + docker("\\n") + docker("a") + docker("b")
+        + docker("") + docker("c\\n") + docker("\\n") + docker("two\\n\\n") + docker("dos\\r\\n"),
+        [{"message": text, "stream": "stdout", **DOCKER} for text in
+         ("whole", "x" * PART, "abc", "", "two\n", "dos\r")]),
+    "cri_13_interleaved": (
+        docker("o1") + docker("e1", "stderr") + docker("whole\\n", "stderr")[:0]
+        + docker("o2\\n") + docker("e2\\n", "stderr"),
+        [{"message": "o1o2", "stream": "stdout"}, {"message": "e1e2", "stream": "stderr"}]),
+    "cri_15_no_such_line": docker_raw(
+        "", "{}", "123", "[]", "null", "{", '"',
+        f'{{"log":5,"stream":"stdout","time":"{DOCKER_NOW}"}}',
+        '{"log":"x\\n","stream":"stdout"}', '{"log":"x\\n","stream":"stdout","time":"soon"}',
+        f'{{"log":"x\\n","time":"{DOCKER_NOW}"}}',
+        docker("x\\n")[:-2].decode(), docker("x\\n")[:-1].decode() + " x", '{"log":"x'),
+    "cri_15_still_a_line": (
+        f'{{"stream":"stdout","time":"{DOCKER_NOW}"}}\n'.encode() + docker("no log before\\n")
+        + f'{{"log":"a","log":"b\\n","stream":"stdout","time":"{DOCKER_NOW}"}}\n'.encode()
+        + f'{{ "time":"{DOCKER_NOW}", "stream":"stderr", "log":"order\\n" }}\n'.encode(),
+        ["no log before", "b", {"message": "order", "stream": "stderr", **DOCKER}]),
+    "cri_16_escapes": (
+        docker("\\u00e9 \\ud83d\\ude00 \\ud83d \\ude00 \\\" \\\\n \\/ \\u0000 \\t\\n")
+        + docker('{\\"a\\":\\"b\\\\n\\"}\\n'),
+        ["\u00e9 \U0001f600 \ufffd \ufffd \" \\n / \0 \t", '{"a":"b\\n"}']),
+    "cri_17_attrs": (
+        docker("a\\n", attrs={"tag": "x", "log": "no", "deep": {"}": ["]"]}}) + docker("b\\n"),
+        ["a", "b"]),
+    "cri_18_both_formats": (
+        b"".join(docker(f"{i}\\n") if i % 3 else cri(f"{i}") for i in range(50)),
+        [f"{i}" for i in range(50)]),
     "cri_20_1_MiB": (parts(LONG_1M, "stderr") + cri("b"), [LONG_1M, SHORT]),
 }
 

@@ -1,4 +1,5 @@
 """Lines of any length, of any bytes, at the limits: see T-LINE, T-ENC and T-BUF in tests/README.md."""
+import json
 import os
 import random
 import unittest
@@ -130,6 +131,228 @@ class Parts(agent.Case):
             self.assertIn([scenes.fields(r, ("message", "flags")) for r in records],
                           [whole, halves], pod)
         self.assertEqual(len(came.of), 200)
+
+
+# --- split and drop ---
+
+def pieces(text, size=LIMIT, **more):
+    """As ASCII is split."""
+    return [{"message": text[i:i + size], "flags": ["split"], "piece": i // size or None, **more}
+            for i in range(0, len(text), size)]
+
+
+def split_line_01_rest_of_a_long_line(log):
+    """T-LINE-01: a piece leaves as soon as it is full, the last one with the newline."""
+    exact, long, late = "e" * LIMIT, "l" * (LIMIT + 1), log.line("x" * 10 * LIMIT)
+    log.put("short", exact, long, "short2")
+    log.write(late[:LIMIT])
+    yield ["short", exact, *pieces(long), "short2"]
+    for i in range(LIMIT, len(late), LIMIT):
+        log.write(late[i:i + LIMIT])
+    log.put("short3")
+    yield [*pieces("x" * 10 * LIMIT), "short3"]
+
+
+def split_line_01_over_a_restart(log):
+    """T-LINE-01: stopped within such a record: it comes again from its first piece, with the same
+    numbers and the same borders."""
+    part, offset = "abcdefgh" * 40, len(log.line("short"))
+    log.put("short")
+    log.put(part, part, tag="P")
+    yield ["short", *pieces(2 * part, offset=offset)[:4]]  # the fifth may be the last
+    yield []
+    log.put("the end", "short2")
+    yield [*pieces(2 * part + "the end", offset=offset), "short2"]
+
+
+def split_line_02_limit_inside_a_character(log):
+    """T-LINE-02: a piece ends in front of it, the next one begins with it."""
+    expected = []
+    for character in ("\u00e9", "\u20ac", "\U0001f600"):
+        size = len(character.encode())
+        for inside in range(size + 1):  # bytes of it that would still fit
+            text = "a" * (LIMIT - inside) + character + "tail"
+            log.put(text, "next")
+            at = LIMIT - inside + (inside == size)
+            expected += [{"message": text[:at], "flags": ["split"], "piece": None},
+                         {"message": text[at:], "flags": ["split"], "piece": 1}, "next"]
+    yield expected
+
+
+def split_line_09_several_times_the_limit(log):
+    """T-LINE-09: as one line, as parts, with the other stream between; each next line is whole."""
+    text = "".join(f"{i:07} " for i in range(300))
+    log.put(text, "next")
+    for i in range(0, len(text), 100):
+        log.put(text[i:i + 100], tag="P")
+        log.put("between", stream="stderr")
+    log.put("", "next")
+    between = len(range(0, len(text), 100))
+    expected = [*pieces(text, stream="stdout"), "next"]
+    full, at = pieces(text, stream="stdout"), 0
+    for i in range(between):  # what is full leaves, when there is more
+        while (at + 1) * LIMIT < min((i + 1) * 100, len(text)):
+            expected.append(full[at])
+            at += 1
+        expected.append({"message": "between", "stream": "stderr"})
+    yield [*expected, *full[at:], "next"]
+
+
+def drop_line_01_rest_of_a_long_line(log):
+    """T-LINE-01: it comes later, in several writes, and is no record of its own."""
+    exact, long, late = "e" * LIMIT, "l" * (LIMIT + 1), log.line("x" * 10 * LIMIT)
+    log.put("short", exact, long, "short2")
+    log.write(late[:LIMIT])
+    yield ["short", exact, "short2"]
+    for i in range(LIMIT, len(late), LIMIT):
+        log.write(late[i:i + LIMIT])
+    log.put("short3")
+    yield ["short3"]
+
+
+def drop_line_01_over_a_restart(log):
+    """T-LINE-01: stopped within it, the rest is its rest all the same."""
+    log.put("short")
+    log.put("x" * 100, "x" * 100, "x" * 100, tag="P")
+    yield ["short"]
+    yield []
+    log.put("x" * 10, tag="P")
+    log.put("between", stream="stderr")
+    log.put("the end", "short2")
+    yield ["between", "short2"]
+
+
+def drop_cri_06_joined_beyond_the_limit(log):
+    """T-CRI-06: as long as the limit is not too long; of what is longer nothing is kept."""
+    for parts in (2, 3, 20):
+        for _ in range(parts - 1):
+            log.put("p" * (LIMIT // 2), tag="P")
+        log.put("p" * (LIMIT // 2), "next")
+    yield ["p" * LIMIT, "next", "next", "next"]
+
+
+def skip_tail_05_empty_lines(log):
+    """T-TAIL-05: messages without text, of every kind, are passed over and not read again."""
+    log.put("", "", "a", "", " ", "b", "")
+    log.put("", "", tag="P")
+    log.put("")
+    log.write(b"\n")
+    log.put("\r", stream="stderr")  # that is a byte
+    yield ["a", " ", "b", "\r"]
+    yield []
+    yield []
+    log.put("", "c", "")
+    yield ["c"]
+
+
+def of(prefix):
+    return {name.removeprefix(prefix): story for name, story in globals().items()
+            if name.startswith(prefix)}
+
+
+Split = scenes.stage(__name__, "Split", of("split_"), max_record=LIMIT, on_oversize="split")
+Drop = scenes.stage(__name__, "Drop", of("drop_"), max_record=LIMIT, on_oversize="drop")
+Skip = scenes.stage(__name__, "Skip", of("skip_"), skip_empty=True)
+
+
+class Oversize(agent.Case):
+    def test_line_09_split_survives_sigkill(self):
+        """T-LINE-09: killed again and again within records of many pieces: every piece comes, under
+        one number and with one text, and together they are the record."""
+        dice, wrote = random.Random(9), {}
+        for pod in ("one", "two"):
+            log = Log(self.pods, pod)
+            at = 0
+            for n in range(12):
+                text = f"{pod} {n} " + "".join(dice.choices("abcde \u00e9\u20ac", k=500000))
+                data = (log.line(text) if n % 2 else b"".join(
+                    log.line(text[i:i + 8000], tag="P") for i in range(0, len(text), 8000))
+                    + log.line(""))
+                wrote[pod, at] = text
+                log.write(data)
+                at += len(data)
+        sluice = self.agent(output="stdout", encoding="json", max_record=1000, on_oversize="split",
+                            memory_limit="8MiB", batch={"max_bytes": "256KiB"})
+        for kill in range(6):
+            sluice.start(rate=8e6)
+            sluice.wait_records(1000)
+            sluice.kill()
+        sluice.start()
+        sluice.wait_quiet(1)
+        self.assert_stops(sluice)
+        came = self.pieces_of(sluice)
+        for place, text in wrote.items():
+            got = came.pop(place)
+            self.assertEqual(sorted(got), list(range(len(got))), place)
+            self.assertTrue("".join(got[k] for k in sorted(got)) == text, place)
+        self.assertEqual(list(came), [])
+        self.assertGreater(sum(life.records() for life in sluice.lives), 7000)
+
+    def pieces_of(self, sluice):
+        """(pod, offset) -> number -> text; the same one must always say the same."""
+        found = {}
+        for life in sluice.lives:
+            with open(life.output, "rb") as output:
+                for line in output:
+                    if not line.endswith(b"\n"):
+                        continue  # as a SIGKILL leaves it
+                    r = json.loads(line)
+                    piece = found.setdefault(
+                        (r["kubernetes"]["pod"]["name"], r["log"]["offset"]), {})
+                    number = r["log"].get("piece", 0)
+                    self.assertEqual(r["log"]["flags"], ["split"])
+                    self.assertLessEqual(len(r["message"].encode()), 1000)
+                    self.assertTrue(piece.setdefault(number, r["message"]) == r["message"], number)
+        return found
+
+    def test_line_09_dropped_is_counted(self):
+        """T-LINE-09: to the byte, and memory does not grow with what passes by."""
+        log, size = Log(self.pods), 0
+        log.put("before")
+        for data in (log.line("x" * 70000), log.line("y" * 40000, tag="P"),
+                     log.line("y" * 40000, tag="P"), log.line("")):
+            log.write(data)
+            size += len(data)
+        head = log.line("z")[:-1]
+        for _ in range(3):
+            log.write(head)
+            for _ in range(32):
+                log.write(b"z" * agent.MIB)
+            log.write(b"\n")
+            size += len(head) + 32 * agent.MIB + 1
+        log.put("after")
+        sluice = self.agent(max_record="64KiB", on_oversize="drop", memory_limit="8MiB")
+        sluice.start()
+        sluice.wait_records(2)
+        if not self.is_sanitized():
+            self.assertLess(sluice.life.peak_rss(), 40 * agent.MIB)
+        self.assertEqual(self.assert_stops(sluice)["dropped_bytes"], size)
+
+    def test_line_09_split_of_100_MiB(self):
+        """T-LINE-09: one line that is never in memory as a whole."""
+        log = Log(self.pods)
+        log.write(log.line("z")[:-2])
+        for _ in range(100):
+            log.write(b"0123456789abcdef" * (agent.MIB // 16))
+        log.write(b"\n")
+        log.put("after")
+        sluice = self.agent(max_record="64KiB", on_oversize="split", memory_limit="8MiB")
+        sluice.start()
+        sluice.wait_records(1601)
+        if not self.is_sanitized():
+            self.assertLess(sluice.life.peak_rss(), 40 * agent.MIB)
+        self.assert_stops(sluice)
+        came = self.pieces_of_any(sluice)
+        self.assertEqual(came[-1], {"message": "after", "flags": None, "piece": None})
+        self.assertEqual([r["piece"] for r in came[:-1]], [None, *range(1, 1600)])
+        self.assertTrue("".join(r["message"] for r in came[:-1]) ==
+                        "0123456789abcdef" * (100 * agent.MIB // 16))
+
+    @staticmethod
+    def pieces_of_any(sluice):
+        with open(sluice.life.output, "rb") as output:
+            return [scenes.fields(json.loads(line), ("message", "flags", "piece"))
+                    for line in output]
 
 
 # --- bytes ---
