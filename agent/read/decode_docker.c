@@ -7,6 +7,8 @@
 
 #include "read/decode_cri.h"
 
+#include <endian.h>
+
 #define DEPTH_MAX 64
 #define TIME_MIN  20 /* 2026-11-23T04:29:00Z */
 
@@ -216,37 +218,44 @@ static const char *take_code(const char *p, const char *end, char **out)
 /* What follows a backslash. Returns what follows that, or NULL. */
 static const char *take_escape(const char *p, const char *end, char **out)
 {
-    static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+    static const char meaning[128] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                      ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+    unsigned char c = p < end ? (unsigned char)*p : 0;
 
-    if (p == end)
-        return NULL;
-    if (*p == 'u')
+    if (c == 'u')
         return take_code(p + 1, end, out);
-    for (const char *e = escapes; *e; e += 2) {
-        if (*e != *p)
-            continue;
-        *(*out)++ = e[1];
-        return p + 1;
-    }
-    return NULL;
+    if (c >= sizeof meaning || !meaning[c])
+        return NULL;
+    *(*out)++ = meaning[c];
+    return p + 1;
 }
 
-static bool has_byte(uint64_t word, uint64_t byte)
+/* The high bit of each byte that is `byte`; and perhaps of some behind the first such one. */
+static inline uint64_t find_byte(uint64_t word, uint64_t byte)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t zero_there = word ^ byte * ones;
 
-    return ((zero_there - ones) & ~zero_there & ones << 7) != 0;
+    return (zero_there - ones) & ~zero_there & ones << 7;
 }
 
-/* Copies what is neither a backslash nor a quote, eight bytes at a time. Returns where it ended. */
+/* Copies up to a backslash or a quote, eight bytes at a time: those behind it are copied too, and
+ * written over. Out is never further than p, so there is room. Returns where it ended. */
 static const char *copy_plain(const char *p, const char *end, char **out)
 {
-    for (uint64_t word; end - p >= 8; p += 8, *out += 8) {
+    for (; end - p >= 8; p += 8, *out += 8) {
+        uint64_t word, found;
+
         memcpy(&word, p, 8);
-        if (has_byte(word, '\\') || has_byte(word, '"'))
-            break;
         memcpy(*out, &word, 8);
+        word = le64toh(word);
+        found = find_byte(word, '\\') | find_byte(word, '"');
+        if (found) {
+            int plain = __builtin_ctzll(found) / 8;
+
+            *out += plain;
+            return p + plain;
+        }
     }
     while (p < end && *p != '\\' && *p != '"')
         *(*out)++ = *p++;

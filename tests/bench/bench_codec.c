@@ -44,10 +44,9 @@ static void take_file(lines *l, const char *path)
 }
 
 /* The same message in Docker's form; what it escapes is more than JSON asks for. */
-static sl_slice as_docker(sl_slice line)
+static sl_slice as_docker(sl_slice line, char *out)
 {
-    char *out = sl_alloc(6 * line.len + 256), *p = out,
-         minute[16] = {0}; /* 64 are left behind it */
+    char *p = out, minute[16] = {0};
     sl_record rec = {0};
 
     if (sl_decode_cri(line, minute, &rec))
@@ -72,8 +71,11 @@ static lines all_as_docker(const lines *l)
 {
     lines d = {.items = sl_alloc(l->count * sizeof *l->items), .count = l->count};
 
+    /* one behind the other, as in a file */
+    char *out = sl_alloc_raw(6 * l->bytes + 256 * l->count);
+
     for (size_t i = 0; i < l->count; i++) {
-        d.items[i] = as_docker(l->items[i]);
+        d.items[i] = as_docker(l->items[i], out + d.bytes);
         d.bytes += d.items[i].len + 1;
     }
     return d;
