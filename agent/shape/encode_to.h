@@ -9,14 +9,10 @@ void sl_text_label(const sl_encoder_options *o, const sl_origin *origin, sl_buf 
 /* HH:MM:SS.mmm namespace/pod container stream| message */
 char *sl_put_text(char *out, bool terminal, const sl_block *block, const sl_record *rec);
 
-#define SL_WRITTEN_MAX 64
-
-/* A record's time for schema fluentbit: as the runtime wrote it, unless it is longer than any. */
+/* A record's time for schema fluentbit: as the runtime wrote it, if one did. */
 static inline sl_slice sl_time_written(const sl_record *rec)
 {
-    bool there = rec->written.len > 0 && rec->written.len <= SL_WRITTEN_MAX;
-
-    return there ? rec->written : (sl_slice){rec->time, SL_TIME_LEN};
+    return rec->written.len > 0 ? rec->written : (sl_slice){rec->time, SL_TIME_LEN};
 }
 
 /* returns  the end of what was written */
