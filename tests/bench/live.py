@@ -4,11 +4,14 @@
   live.py [--seconds S] SLUICE WHAT...
 
   steady    10,000 lines a second over 100 files, written one by one: CPU
-  idle      200 and 2,000 files in which nothing happens: CPU, wake-ups, memory; then what a restart costs
+  idle      200, 2,000 and 10,000 files in which nothing happens: CPU, wake-ups, memory; then what a restart costs
+  lanes     the memory that one, two and four outputs take, with 2,000 idle files
+  restart   from the start of an agent that knows 10,000 files to the first line that was written while it was down
   latency   one line now and then: from its write to the agent's stdout
+  scrapes   100 files written as fast as one can, without and with 1,000 scrapes of /metrics meanwhile
 
 Prints one line of JSON for each figure. CPU is a share of one core, in per cent, all the agent's threads together."""
-import argparse, glob, json, os, random, resource, signal, statistics, subprocess, sys, tempfile, threading, time
+import argparse, glob, http.client, json, os, random, resource, signal, statistics, subprocess, sys, tempfile, threading, time
 
 LINE = "%s stdout F level=info msg=\"request done\" n=%d path=/api/v1/carts/7d9f status=200 took=12.5ms bytes=5120 user=lukasz\n"
 CONFIG = """node: bench
@@ -20,6 +23,7 @@ inputs:
 outputs:
   - {name: bench, type: stdout, encoding: json}
 """
+MIB = 1 << 20
 
 
 def now_text():
@@ -127,7 +131,7 @@ def steady(sluice, seconds):
 
 
 def idle(sluice, seconds):
-    for files in (200, 2000):
+    for files in (200, 2000, 10000):
         with tempfile.TemporaryDirectory() as folder:
             tree = Tree(folder, files, 10)
             for life in ("first start", "restart"):
@@ -138,6 +142,82 @@ def idle(sluice, seconds):
                 print(json.dumps({"bench": "idle", "files": files, "life": life, "start_cpu_ms": round(1000 * start_cpu, 1),
                                   "cpu_percent": round(cpu, 4), "wakeups_per_s": round(wakeups, 2), "rss_kib": agent.rss_kib()}), flush=True)
                 agent.stop()
+            tree.close()
+
+
+def lanes(sluice, _):
+    for count in (1, 2, 4):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Tree(folder, 2000, 10)
+            with open(folder + "/sluice.yaml", "a") as f:
+                f.writelines("  - {name: lane%d, type: \"null\"}\n" % n for n in range(1, count))
+            agent = Agent(sluice, folder)
+            agent.wait_idle()
+            time.sleep(4)
+            print(json.dumps({"bench": "lanes", "files": 2000, "lanes": count, "rss_kib": agent.rss_kib()}), flush=True)
+            agent.stop()
+            tree.close()
+
+
+def restart(sluice, _):
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Tree(folder, 10000, 10)
+        agent = Agent(sluice, folder)
+        agent.wait_idle()
+        agent.stop()
+        os.write(tree.fds[5000], (LINE % (now_text(), 10)).encode())
+        start = time.monotonic()
+        agent = Agent(sluice, folder, subprocess.PIPE)
+        agent.process.stdout.readline()
+        took = time.monotonic() - start
+        print(json.dumps({"bench": "restart", "files": 10000, "first_line_ms": round(1000 * took, 1)}), flush=True)
+        agent.stop()
+        tree.close()
+
+
+class Flood(threading.Thread):
+    """Writes so many bytes to the files of a tree, a block to each in turn."""
+
+    def __init__(self, tree, size):
+        super().__init__()
+        self.tree, self.left = tree, size
+        self.block = "".join(LINE % (now_text(), n) for n in range(1500)).encode()
+        self.written = self.left // len(self.block) * len(self.block)
+
+    def run(self):
+        for n in range(self.left // len(self.block)):
+            os.write(self.tree.fds[n % len(self.tree.fds)], self.block)
+
+
+def scrape(port):
+    start = time.monotonic()
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    client.request("GET", "/metrics")
+    client.getresponse().read()
+    client.close()
+    return 1000 * (time.monotonic() - start)
+
+
+def scrapes(sluice, _):
+    for count in (0, 1000):
+        with tempfile.TemporaryDirectory() as folder:
+            tree, took, port = Tree(folder, 100, 1), [], random.randrange(20000, 30000)
+            with open(folder + "/sluice.yaml", "a") as f:
+                f.write("admin: {listen: \"127.0.0.1:%d\"}\n" % port)
+            agent = Agent(sluice, folder)
+            agent.wait_idle()
+            flood, cpu, start = Flood(tree, 3072 * MIB), agent.cpu_s(), time.monotonic()
+            flood.start()
+            while len(took) < count:
+                took.append(scrape(port))
+            flood.join()
+            agent.wait_idle()
+            agent_cpu = agent.cpu_s() - cpu
+            print(json.dumps({"bench": "scrapes", "scrapes": count, "written_MB": flood.written // 10**6,
+                              "agent_cpu_s": round(agent_cpu, 2), "rss_kib": agent.rss_kib(),
+                              "scrape_p50_ms": round(statistics.median(took), 2) if took else None,
+                              "scrape_p99_ms": round(sorted(took)[int(len(took) * 0.99)], 2) if took else None}), flush=True)
+            agent.stop()
             tree.close()
 
 
@@ -160,7 +240,7 @@ def latency(sluice, seconds):
 
 
 def main():
-    whats = {"steady": steady, "idle": idle, "latency": latency}
+    whats = {"steady": steady, "idle": idle, "lanes": lanes, "restart": restart, "latency": latency, "scrapes": scrapes}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sluice", metavar="SLUICE")
     parser.add_argument("what", metavar="WHAT", nargs="+", choices=whats)

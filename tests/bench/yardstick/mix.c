@@ -2,6 +2,7 @@
  * yardstick run.
  *
  *   mix DIR [--containers 100] [--mib 1024] [--line-shape mix|json|nginx|short] [--seed 1]
+ *       [--runtime cri|docker]
  *
  * Each container writes one shape of log, made of a few templates whose placeholders are drawn at
  * random, so the text is as repetitive as real logs are, and no more. A template may span several
@@ -14,17 +15,18 @@
 #include "shapes.h"
 #include "template.h"
 
-#define OUT_SIZE     ((size_t)1 << 20)
-#define MESSAGE_MAX  ((size_t)256 << 10)
-#define CRI_TEXT_MAX 16384      /* containerd cuts longer lines into P parts and a last F */
-#define LONG_ONE_IN  20000      /* messages longer than that are rare, but they exist */
-#define START_S      1795406400 /* 2026-11-23T04:00:00Z */
+#define OUT_SIZE    ((size_t)1 << 20)
+#define MESSAGE_MAX ((size_t)256 << 10)
+#define PART_MAX    16384 /* containerd cuts longer lines into P parts and a last F; Docker too */
+#define LONG_ONE_IN 20000 /* messages longer than that are rare, but they exist */
+#define START_S     1795406400 /* 2026-11-23T04:00:00Z */
 
 struct writer {
     int fd;
     char *bytes; /* OUT_SIZE, and room for the longest message with its headers */
     size_t used, written;
-    struct op second; /* of the CRI header: rendered once a second */
+    struct op second; /* of the line's time: rendered once a second */
+    bool docker;
 };
 
 static void flush(struct writer *w)
@@ -40,24 +42,65 @@ static void flush(struct writer *w)
     w->used = 0;
 }
 
-/* As containerd does: RFC3339Nano, which means that zeros at the end of the fraction are cut. */
-static void put_cri(struct writer *w, const struct now *now, bool err, char tag, const char *text,
-                    size_t len)
+/* As containerd and Docker do: RFC3339Nano, which means that zeros at the end of the fraction are cut. */
+static char *put_now(struct writer *w, char *out, const struct now *now)
 {
-    char *out = put_time(w->bytes + w->used, &w->second, now->s);
-
+    out = put_time(out, &w->second, now->s);
     if (now->ns) {
         *out++ = '.';
         out = put_digits(out, now->ns, 9);
         while (out[-1] == '0')
             out--;
     }
-    out = put(out, err ? "Z stderr ?" : "Z stdout ?", 10);
-    out[-1] = tag;
-    *out++ = ' ';
+    return put(out, "Z", 1);
+}
+
+static void put_cri(struct writer *w, const struct now *now, bool err, bool whole, const char *text,
+                    size_t len)
+{
+    char *out = put_now(w, w->bytes + w->used, now);
+
+    out = put(out, err ? " stderr " : " stdout ", 8);
+    out = put(out, whole ? "F " : "P ", 2);
     out = put(out, text, len);
     *out++ = '\n';
     w->used = (size_t)(out - w->bytes);
+}
+
+/* As Go's encoding/json writes it, which is Docker's. */
+static char *put_escaped(char *out, const char *text, size_t len)
+{
+    for (const char *end = text + len; text < end; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            *out++ = '\\', *out++ = (char)c;
+        else if (c < 0x20 || c == '<' || c == '>' || c == '&')
+            out += sprintf(out, "\\u%04x", c);
+        else
+            *out++ = (char)c;
+    }
+    return out;
+}
+
+static void put_docker(struct writer *w, const struct now *now, bool err, bool whole,
+                       const char *text, size_t len)
+{
+    char *out = put(w->bytes + w->used, "{\"log\":\"", 8);
+
+    out = put_escaped(out, text, len);
+    out = put(out, "\\n", whole ? 2 : 0);
+    out = put(out, err ? "\",\"stream\":\"stderr\"" : "\",\"stream\":\"stdout\"", 19);
+    out = put(out, ",\"time\":\"", 9);
+    out = put_now(w, out, now);
+    out = put(out, "\"}\n", 3);
+    w->used = (size_t)(out - w->bytes);
+}
+
+static void put_line(struct writer *w, const struct now *now, bool err, bool whole,
+                     const char *text, size_t len)
+{
+    (w->docker ? put_docker : put_cri)(w, now, err, whole, text, len);
     if (w->used >= OUT_SIZE)
         flush(w);
 }
@@ -77,11 +120,11 @@ static void put_message(struct writer *w, struct now *now, const char *text, con
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t len = (size_t)((stop ? stop : end) - text);
 
-        for (; len > CRI_TEXT_MAX; text += CRI_TEXT_MAX, len -= CRI_TEXT_MAX) {
-            put_cri(w, now, err, 'P', text, CRI_TEXT_MAX);
+        for (; len > PART_MAX; text += PART_MAX, len -= PART_MAX) {
+            put_line(w, now, err, false, text, PART_MAX);
             advance(now, 500 + below(2000));
         }
-        put_cri(w, now, err, 'F', text, len);
+        put_line(w, now, err, true, text, len);
         advance(now, 2000 + below(40000));
         text += len + 1;
     }
@@ -148,11 +191,11 @@ static int create_log(const char *dir, size_t number, const struct source *sourc
 
 /* A container's bytes depend on the seed and its number alone. */
 static void write_container(const char *dir, size_t number, const struct source *source,
-                            uint64_t seed, size_t size)
+                            uint64_t seed, size_t size, bool docker)
 {
-    static char bytes[OUT_SIZE + MESSAGE_MAX], message[MESSAGE_MAX];
+    static char bytes[OUT_SIZE + 6 * MESSAGE_MAX], message[MESSAGE_MAX];
     static struct template longest;
-    struct writer w = {.bytes = bytes, .second = {.kind = TIME, .text = "%FT%T"}};
+    struct writer w = {.bytes = bytes, .second = {.kind = TIME, .text = "%FT%T"}, .docker = docker};
     char name[64];
     struct now now = {.s = START_S, .pod = name};
 
@@ -175,10 +218,11 @@ int main(int argc, char **argv)
     size_t containers = 100, mib = 1024, corpus = 0;
     static struct source sources[sizeof mix_shapes / sizeof *mix_shapes];
     uint64_t seed = 1;
+    bool docker = false;
 
     if (argc < 2 || argc % 2 || argv[1][0] == '-')
         usage("mix DIR [--containers 100] [--mib 1024] [--line-shape mix|json|nginx|short] "
-              "[--seed 1]");
+              "[--seed 1] [--runtime cri|docker]");
     for (char **arg = argv + 2; *arg; arg += 2) {
         if (!strcmp(*arg, "--containers")) {
             containers = number_after(arg);
@@ -186,6 +230,10 @@ int main(int argc, char **argv)
             mib = number_after(arg);
         } else if (!strcmp(*arg, "--seed")) {
             seed = number_after(arg);
+        } else if (!strcmp(*arg, "--runtime")) {
+            docker = !strcmp(arg[1], "docker");
+            if (!docker && strcmp(arg[1], "cri") != 0)
+                die(arg[1], "is neither cri nor docker");
         } else if (!strcmp(*arg, "--line-shape")) {
             for (corpus = 0; strcmp(arg[1], corpora[corpus].name) != 0; corpus++) {
                 if (corpus + 1 == sizeof corpora / sizeof *corpora)
@@ -202,6 +250,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < containers; i++)
         /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): no corpus is empty */
         write_container(argv[1], i, &sources[i % corpora[corpus].count], seed,
-                        (mib << 20) / containers);
+                        (mib << 20) / containers, docker);
     return 0;
 }
