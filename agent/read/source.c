@@ -311,18 +311,20 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
     SL_LIST_EACH_SAFE(&s->generations, link)
     {
         sl_generation *g = generation_of(s, link);
-        bool left = g->seq < frontier.seq;
+        bool left = g->seq < frontier.seq, open = g->body == SL_BODY_OPEN;
         bool over = g->seq == frontier.seq && !g->linked && g->closed_size == g->size &&
                     frontier.offset >= g->size; /* deleted, closed, and delivered */
 
+        if (open && left && g->end == UINT64_MAX)
+            g->end = g->size; /* passed over: no lane wanted it */
+        if (open && g->end != UINT64_MAX && grew(g)) {
+            if (!sl_generation_go_on(g))
+                continue; /* no descriptor: asked again at the next checkpoint */
+            more = true;  /* at once, though another lane may have some of it to read still */
+        }
         if ((!left && !over) || g->body == SL_BODY_CHECKED)
             continue;
-        if (g->body == SL_BODY_OPEN) {
-            if (left && grew(g)) {
-                if (!sl_generation_go_on(g))
-                    continue; /* no descriptor: asked again at the next checkpoint */
-                more = true;
-            }
+        if (open) {
             sl_generation_close(w, g);
             g->body = SL_BODY_SHUT;
             g->end = over ? g->size : g->end;

@@ -174,6 +174,8 @@ static bool is_over(const sl_reader *r, const sl_tail *t, sl_generation *g, bool
         return true;
     if (!has_next && g->linked)
         return false; /* the live one */
+    if (has_next && g->end != UINT64_MAX)
+        return true; /* another lane has left it: it ends there, whatever is added */
     if (!sl_generation_is_left(g, sl_now_ms(r->clock), sl_wall_ns(r->clock)))
         return false;
     /* The last one, deleted: its writer has closed it, or its folder is gone as well. */
@@ -188,8 +190,12 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
 
     if (!is_over(r, t, g, next != NULL))
         return SL_TAIL_DONE;
-    if (g->body == SL_BODY_OPEN && g->end == UINT64_MAX && t->at.offset + rest.len < g->size)
-        return SL_TAIL_MORE; /* it grew just now */
+    if (g->body == SL_BODY_OPEN &&
+        t->at.offset + rest.len < (g->end == UINT64_MAX ? g->size : g->end)) {
+        if (g->end == UINT64_MAX || g->packed)
+            return SL_TAIL_MORE;     /* it grew just now */
+        return on_replaced(r, t, g); /* another lane has read more of it: it was cut since */
+    }
     if (rest.len > 0 || t->inside) {
         sl_line torn = {rest, !t->inside, true, true};
 

@@ -18,7 +18,8 @@ static sl_discover *discover;
 static sl_watch *watch;
 static const sl_rules rules = {.max_record = 1 << 20, .partial_timeout_ms = 1000};
 static sl_reader reader;
-static sl_tail tail;
+static sl_tail tail, other; /* two lanes; the other one takes part from `two` on */
+static bool two;
 static sl_source *source;
 static char got[4096];
 static int held;
@@ -42,9 +43,11 @@ static bool on_line(void *arg, sl_tail *t, const sl_line *line, sl_place at, uin
     const char *text = line->bytes.ptr;
     size_t len = line->bytes.len, skip = line->first && len > 40 ? 40 : 0;
 
-    (void)arg, (void)t;
+    (void)arg;
     if (full)
         return false;
+    if (t == &other)
+        note("2:");
     ck_assert_uint_gt(at.seq, 0);
     ck_assert_uint_eq(bytes, len + (line->last && !line->torn));
     if (len - skip > 100)
@@ -63,7 +66,9 @@ static bool on_ended(void *arg, sl_tail *t)
 
 static void on_lost(void *arg, sl_tail *t, const sl_generation *g, uint64_t from, uint64_t to)
 {
-    (void)arg, (void)t;
+    (void)arg;
+    if (t == &other)
+        note("2:");
     note("[lost %s %d-%d] ", sl_lost_names[g->gone_reason], (int)from, (int)to);
 }
 
@@ -89,6 +94,7 @@ static void on_found(void *arg, sl_source *s)
     (void)arg;
     source = s;
     sl_tail_init(&tail, s, (sl_place){0});
+    sl_tail_init(&other, s, (sl_place){0});
 }
 
 static void on_ready(void *arg, sl_source *s)
@@ -143,7 +149,7 @@ static void teardown(void)
     sl_scratch_gone(root);
 }
 
-static void read_all(bool poll)
+static void read_all(sl_tail *t, bool poll)
 {
     sl_tail_state state = SL_TAIL_MORE;
     uint64_t bytes;
@@ -154,10 +160,20 @@ static void read_all(bool poll)
         uv_run(&loop, UV_RUN_NOWAIT); /* events, scans, and a look that a replaced file asked for */
     for (int i = 0; i < 100 && (state == SL_TAIL_MORE || state == SL_TAIL_COLD); i++) {
         if (state == SL_TAIL_COLD)
-            tail.warm = true;
-        state = sl_tail_read(&reader, &tail, &bytes);
+            t->warm = true;
+        state = sl_tail_read(&reader, t, &bytes);
         uv_run(&loop, UV_RUN_NOWAIT);
     }
+}
+
+/* What the lanes that take part have read is delivered. */
+static void settle(void)
+{
+    sl_place frontier = tail.at;
+
+    if (two && sl_place_cmp(other.at, frontier) < 0)
+        frontier = other.at;
+    sl_source_settled(sl_discover_watch(discover), source, frontier);
 }
 
 static const char *path_of(const char *file)
@@ -228,12 +244,16 @@ static void act(const char *step, bool poll)
     } else if (!strcmp(word, "full")) {
         full = !full;
     } else if (!strcmp(word, "settle")) { /* all that was read is delivered */
-        sl_source_settled(sl_discover_watch(discover), source, tail.at);
+        settle();
+    } else if (!strcmp(word, "two")) {
+        two = true;
+    } else if (!strcmp(word, "other")) { /* the second lane reads */
+        read_all(&other, poll);
     } else if (!strcmp(word, "expect")) {
         ck_assert_str_eq(got, strchr(step, ' ') + 1);
     } else {
         ck_assert_str_eq(word, "read");
-        read_all(poll);
+        read_all(&tail, poll);
     }
 }
 
@@ -348,13 +368,38 @@ static const struct {
       "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "more " T "3Z stdout F late\n",
       "close", "read", "expect a b ", "settle", "read", "wait", "read"},
      "a b late "},
+    {"two lanes: what was left grows on, and the one behind passes it all the same",
+     {"two", "hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "expect a b ",
+      "more " T "3Z stdout F late\n", "other", "expect a b 2:a 2:b ", "settle", "read", "wait",
+      "read", "other"},
+     "a b 2:a 2:b late 2:late "},
+    {"two lanes: what a left file got comes, though the other lane stands still before it",
+     {"two", "hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "more " T "3Z stdout F late\n",
+      "close", "settle", "settle", "read", "wait", "read", "expect a b late ", "other"},
+     "a b late 2:a 2:b 2:late "},
+    {"two lanes: the torn last line of a left file is torn for both",
+     {"two", "write 0.log " T "1Z stdout F a\n" T "2Z stdout F torn", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "3Z stdout F c\n", "read", "wait", "read", "settle", "other"},
+     "a torn~ c 2:a 2:torn~ 2:c "},
+    {"two lanes: cut after one had left it, where the other stands: its rest is lost by name",
+     {"two", "hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "cut 0.log.1", "other", "other",
+      "read"},
+     "a b 2:[lost truncated 0-42] 2:b "},
+    {"two lanes: deleted before the one behind has read it",
+     {"two", "write 0.log " T "1Z stdout F a\n", "read", "rm 0.log",
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "settle", "rm 0.log", "settle",
+      "other", "settle"},
+     "a b 2:a 2:b "},
 };
 
 static void tell(size_t row, bool poll)
 {
     got[0] = '\0';
     held = -1;
-    full = false;
+    full = two = false;
     sl_scratch(root);
     snprintf(folder, sizeof folder, "%s/shop_cart_uid", root);
     mkdir(folder, 0755);
