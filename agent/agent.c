@@ -55,7 +55,7 @@ struct agent {
     sl_follow follow;
     sl_lane **lanes;
     size_t lane_count;
-    size_t lanes_open;
+    size_t lanes_open, lanes_dead;
     bool started; /* all that was configured could be opened */
 };
 
@@ -131,8 +131,12 @@ static void on_found(void *arg, sl_source *s)
 {
     const agent *a = ((const input *)arg)->agent;
 
-    for (size_t i = 0; i < a->lane_count; i++)
-        sl_lane_add(a->lanes[i], s, sl_state_find_cursor(a->state, s, a->lanes[i]));
+    for (size_t i = 0; i < a->lane_count; i++) {
+        sl_saved_cursor at = {0};
+        bool known = sl_state_find_cursor(a->state, s, a->lanes[i], &at);
+
+        sl_lane_add(a->lanes[i], s, known ? &at : NULL);
+    }
 }
 
 /* What is not found by then has vanished: so the state waits for all of them. */
@@ -221,6 +225,8 @@ static void close_lanes(agent *a)
         return;
     a->phase = AGENT_CLOSING;
     uv_timer_stop(&a->deadline);
+    if (a->lane_count == 0)
+        close_timers(a);
     a->lanes_open = a->lane_count;
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_close(a->lanes[i]);
@@ -296,13 +302,21 @@ static void on_reload(void *arg)
             "SIGHUP: reload is not built yet in this version of sluice; restart it instead");
 }
 
-static void on_gave_up(void *arg, const char *reason)
+/* The others go on; with the last one there is nothing left to do. */
+static void on_gave_up(void *arg, sl_lane *l, const char *reason)
 {
     agent *a = arg;
 
+    a->exit_code = 1;
+    if (++a->lanes_dead < a->lane_count) {
+        sl_logf(&a->log, SL_LOG_ERROR,
+                "output \"%s\": %s: nothing can be delivered to it until the agent is started "
+                "again; the other outputs go on, and its records stay in their files",
+                sl_lane_name(l), reason);
+        return;
+    }
     sl_logf(&a->log, SL_LOG_ERROR, "%s: nothing can be delivered any more, so the agent stops",
             reason);
-    a->exit_code = 1;
     stop(a);
     close_lanes(a);
 }
@@ -357,6 +371,7 @@ static sl_err open_lane(agent *a, const sl_output_config *o, sl_lane **out)
         .log = &a->log,
         .follow = &a->follow,
         .select = {&o->select, &o->exclude},
+        .from_beginning = o->start_at == SL_JOIN_BEGINNING,
         .memory = a->config->memory_limit / a->config->output_count,
         .max_bytes = o->max_bytes,
         .max_records = o->max_records,
@@ -497,13 +512,10 @@ static sl_err start(agent *a)
 static void fail(agent *a)
 {
     a->exit_code = 1;
-    a->phase = AGENT_CLOSING;
     if (a->discover_count > 0)
         stop_files(a);
-    for (size_t i = 0; i < a->lane_count; i++) /* those that could be opened */
-        sl_lane_stop(a->lanes[i]);
     sl_state_stop(a->state);
-    close_timers(a);
+    close_lanes(a); /* those that could be opened */
 }
 
 /* 0: we hold it, and have started or failed to; SL_E_BUSY: somebody else does. */

@@ -50,6 +50,7 @@ struct sl_lane {
     uv_timer_t parts; /* the oldest part's */
     bool paused;      /* the gate is closed */
     bool draining, closing;
+    bool dead;      /* its output gave up */
     int64_t now_ns; /* wall clock of this turn: the time of lines that have none */
     uint64_t now_ms;
     sl_books gone;     /* of sources that were forgotten */
@@ -633,7 +634,7 @@ void sl_lane_drain(sl_lane *l)
 
 bool sl_lane_is_drained(const sl_lane *l)
 {
-    return sl_output_is_idle(l->output);
+    return l->dead || sl_output_is_idle(l->output);
 }
 
 static void on_closed(void *arg)
@@ -653,7 +654,8 @@ static void on_gave_up(void *arg, const char *reason)
 {
     sl_lane *l = arg;
 
-    l->options.gave_up(l->options.arg, reason);
+    l->dead = true;
+    l->options.gave_up(l->options.arg, l, reason);
 }
 
 sl_books sl_lane_books(const sl_lane *l)
@@ -677,6 +679,11 @@ void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason)
 const char *sl_lane_name(const sl_lane *l)
 {
     return l->options.name;
+}
+
+bool sl_lane_starts_at_beginning(const sl_lane *l)
+{
+    return l->options.from_beginning;
 }
 
 sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)

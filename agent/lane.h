@@ -25,13 +25,14 @@ typedef struct sl_lane_options {
     sl_log *log;
     sl_follow *follow;
     sl_select select;
-    uint64_t memory;                             /* its share */
+    bool from_beginning; /* where it begins if it joins a state that others left */
+    uint64_t memory;     /* its share */
     uint64_t max_bytes, max_records, max_age_ms; /* of a batch */
     sl_encoder_options encoder;
     sl_output_options output; /* its calls and arg are the lane's own, but for gave_up and closed */
     void *arg;
     void (*changed)(void *arg); /* a position moved: there is something to save */
-    void (*gave_up)(void *arg, const char *reason);
+    void (*gave_up)(void *arg, sl_lane *l, const char *reason); /* it delivers no more, for ever */
     void (*closed)(void *arg);
 } sl_lane_options;
 
@@ -40,6 +41,7 @@ SL_MUST_USE sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out);
 void sl_lane_free(sl_lane *l);
 
 const char *sl_lane_name(const sl_lane *l);
+bool sl_lane_starts_at_beginning(const sl_lane *l);
 
 /* Follows s, from where the checkpoint left it.
  * saved  NULL: from its beginning */
@@ -59,7 +61,7 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out);
 
 /* Reads no more; what is open is sent. */
 void sl_lane_drain(sl_lane *l);
-/* Everything that was read is answered for, but for open parts. */
+/* Everything that was read is answered for, but for open parts; or will never be. */
 bool sl_lane_is_drained(const sl_lane *l);
 /* Takes back what is out; then `closed`. What is left is read again at the next start. */
 void sl_lane_close(sl_lane *l);

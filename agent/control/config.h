@@ -12,6 +12,7 @@
 #include "shape/select.h"
 
 typedef enum { SL_START_BEGINNING, SL_START_END } sl_start_at;
+typedef enum { SL_JOIN_NOW, SL_JOIN_BEGINNING } sl_join_at;
 typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
 
 typedef struct sl_input_config {
@@ -30,6 +31,7 @@ typedef struct sl_output_config {
     void *self; /* plugin->self_size bytes, zeroed, options filled in: copied for each instance */
     sl_choice_lists select, exclude;
     sl_pairs fields;
+    int start_at;             /* sl_join_at */
     int encoding;             /* sl_encoding */
     int schema;               /* sl_schema */
     sl_frame_templates frame; /* owned */

@@ -26,6 +26,8 @@ struct sl_state {
     size_t discover_count;
     sl_lane *const *lanes;
     size_t lane_count;
+    bool *joins;      /* of the lanes: new beside what others left */
+    bool fresh;       /* nobody left anything */
     size_t last_size; /* of the checkpoint */
     bool scanned;     /* there is a whole picture to save */
     bool again;       /* something changed while the checkpoint was being written */
@@ -82,6 +84,7 @@ sl_err sl_state_load(sl_state *st, bool *fresh)
 
     if (err)
         return err;
+    st->fresh = *fresh;
     st->fates = sl_alloc(st->last->source_count);
     if (st->last->source_count > 0)
         qsort(st->last->sources, st->last->source_count, sizeof *st->last->sources, by_names);
@@ -113,11 +116,36 @@ static const sl_saved_cursor *find_cursor(const sl_state *st, const sl_saved_sou
     return NULL;
 }
 
-const sl_saved_cursor *sl_state_find_cursor(sl_state *st, const sl_source *s, const sl_lane *l)
+static bool joins(const sl_state *st, const sl_lane *l)
+{
+    for (size_t i = 0; !st->scanned && i < st->lane_count; i++) {
+        if (st->lanes[i] == l)
+            return st->joins[i];
+    }
+    return false; /* what is found later is new to everybody */
+}
+
+static void join_at(const sl_source *s, sl_place at, sl_saved_cursor *out)
+{
+    const sl_generation *g = sl_source_at(s, at.seq);
+    uint64_t hash = g && g->seq == at.seq ? sl_generation_hash(g, at.offset) : 0;
+
+    for (int stream = 0; stream < SL_STREAMS; stream++)
+        out->streams[stream] = (sl_saved_position){at, hash};
+}
+
+bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved_cursor *out)
 {
     const sl_saved_source *saved = sl_state_find(st, s);
+    const sl_saved_cursor *found = saved ? find_cursor(st, saved, l) : NULL;
 
-    return saved ? find_cursor(st, saved, l) : NULL;
+    if (joins(st, l))
+        join_at(s, sl_lane_starts_at_beginning(l) ? sl_source_beginning(s) : sl_source_end(s), out);
+    else if (found)
+        *out = *found;
+    else
+        return false;
+    return true;
 }
 
 /* --- what has vanished --- */
@@ -157,7 +185,7 @@ static void report_lost(const sl_state *st, const sl_saved_source *saved,
 /* A container that we knew, and that is no more: what it had unread is lost. */
 static void report_vanished(const sl_state *st, const sl_saved_source *saved, sl_lane *l)
 {
-    const sl_saved_cursor *c = find_cursor(st, saved, l);
+    const sl_saved_cursor *c = joins(st, l) ? NULL : find_cursor(st, saved, l);
     sl_place least = least_position(c);
 
     for (size_t i = 0; c && i < saved->generation_count; i++) {
@@ -478,6 +506,56 @@ static void number_cursors(const sl_state *st, sl_saved_source *saved)
     saved->cursor_count = kept;
 }
 
+/* Who joins and wants all that is there: so nothing may stay shut as if everybody had read it. */
+static void add_joining(const sl_state *st, sl_saved_source *saved)
+{
+    saved->cursors =
+        sl_realloc(saved->cursors, (saved->cursor_count + st->lane_count) * sizeof *saved->cursors);
+    for (size_t k = 0; k < st->lane_count; k++) {
+        if (st->joins[k] && sl_lane_starts_at_beginning(st->lanes[k]))
+            saved->cursors[saved->cursor_count++] = (sl_saved_cursor){.lane = (uint32_t)k};
+    }
+}
+
+static bool is_known(const sl_snapshot *last, const char *lane)
+{
+    for (size_t i = 0; i < last->lane_count; i++) {
+        if (!strcmp(last->lanes[i], lane))
+            return true;
+    }
+    return false;
+}
+
+static void find_joining(sl_state *st)
+{
+    st->joins = sl_alloc(st->lane_count * sizeof *st->joins);
+    for (size_t k = 0; k < st->lane_count; k++) {
+        const sl_lane *l = st->lanes[k];
+
+        st->joins[k] = !st->fresh && !is_known(st->last, sl_lane_name(l));
+        if (st->joins[k])
+            sl_logf(st->options.log, SL_LOG_INFO, "output \"%s\" is new: it begins with %s",
+                    sl_lane_name(l),
+                    sl_lane_starts_at_beginning(l) ? "all that is still there"
+                                                   : "what comes from now on (start_at: now)");
+    }
+}
+
+static void say_removed(const sl_state *st)
+{
+    for (size_t i = 0; i < st->last->lane_count; i++) {
+        bool there = false;
+
+        for (size_t k = 0; k < st->lane_count && !there; k++)
+            there = !strcmp(st->last->lanes[i], sl_lane_name(st->lanes[k]));
+        if (!there)
+            sl_logf(st->options.log, SL_LOG_WARN,
+                    "output \"%s\" is not configured any more: its positions are forgotten; if it "
+                    "has another name now, `sluice state rename` before the start keeps them",
+                    st->last->lanes[i]);
+    }
+}
+
 void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,
                      sl_lane *const *lanes, size_t lane_count)
 {
@@ -485,8 +563,12 @@ void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discove
     st->discover_count = discover_count;
     st->lanes = lanes;
     st->lane_count = lane_count;
-    for (size_t i = 0; st->last && i < st->last->source_count; i++)
+    find_joining(st);
+    say_removed(st);
+    for (size_t i = 0; i < st->last->source_count; i++) {
         number_cursors(st, &st->last->sources[i]);
+        add_joining(st, &st->last->sources[i]);
+    }
 }
 
 sl_state *sl_state_new(const sl_state_options *options)
@@ -511,5 +593,6 @@ void sl_state_free(sl_state *st)
         return;
     sl_checkpoint_free(st->checkpoint);
     forget_last(st);
+    free(st->joins);
     free(st);
 }

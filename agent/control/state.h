@@ -33,7 +33,9 @@ void sl_state_free(sl_state *st); /* after that; accepts NULL */
 SL_MUST_USE sl_err sl_state_load(sl_state *st, bool *fresh);
 /* What the last life knew of s; NULL: nothing. It lives until scanned(). */
 const sl_saved_source *sl_state_find(sl_state *st, const sl_source *s);
-const sl_saved_cursor *sl_state_find_cursor(sl_state *st, const sl_source *s, const sl_lane *l);
+/* Where l goes on in s, which was just found, or begins in it if l joins what others left.
+ * returns  false: at its beginning, as nothing is known */
+bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved_cursor *out);
 
 /* Whose positions are saved from now on. */
 void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,

@@ -365,8 +365,7 @@ static void saw_file(look *l, const char *file)
 
 /* --- plain files --- */
 
-/* Where the last line begins: behind the last newline. */
-static uint64_t last_line(int fd, uint64_t size)
+uint64_t sl_folder_last_line(int fd, uint64_t size)
 {
     static char chunk[SL_FIRST_LINE_MAX];
     const char *newline = NULL;
@@ -397,7 +396,7 @@ static void take_plain(const look *l, candidate *c)
     }
     g = add_generation(l->source, c);
     if (l->folders->skip_existing)
-        g->begin = last_line(c->fd, c->size);
+        g->begin = sl_folder_last_line(c->fd, c->size);
     take_body(g, c);
 }
 

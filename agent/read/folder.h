@@ -35,6 +35,9 @@ void sl_folder_list(sl_folders *f, sl_source *s);
 /* The folder of s is no more: what had yet to be found in it is lost. */
 void sl_folder_gone(sl_source *s);
 
+/* Where the last line of a file of that size begins: behind its last newline. */
+uint64_t sl_folder_last_line(int fd, uint64_t size);
+
 /* Says once that there are too few descriptors, if that is what err says.
  * returns  it was that */
 bool sl_folders_is_exhausted(sl_folders *f, sl_err err);

@@ -2,6 +2,7 @@
 #include "read/source.h"
 
 #include "read/discover.h"
+#include "read/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -284,6 +285,34 @@ sl_generation *sl_source_at(const sl_source *s, uint64_t seq)
     while (g && g->seq < seq)
         g = sl_source_next(s, g);
     return g;
+}
+
+sl_place sl_source_end(sl_source *s)
+{
+    sl_generation *last = generation_of(s, s->generations.prev);
+
+    if (!last)
+        return (sl_place){0};
+    if (last->body == SL_BODY_SOUGHT && last->linked) /* no descriptor for it: rather twice */
+        return (sl_place){last->seq, last->begin};
+    if (last->body != SL_BODY_OPEN || last->packed)
+        return (sl_place){s->next_seq++, 0}; /* no file's: what comes has a greater one */
+    sl_generation_look_up_name(last);
+    if (!sl_name_is_set(&last->name))
+        return (sl_place){last->seq, 0};
+    return (sl_place){last->seq, sl_folder_last_line(last->fd, last->size)};
+}
+
+sl_place sl_source_beginning(const sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        const sl_generation *g = generation_of(s, link);
+
+        if (g->body != SL_BODY_GONE)
+            return (sl_place){g->seq, g->begin};
+    }
+    return (sl_place){0};
 }
 
 bool sl_source_is_checked(const sl_source *s)

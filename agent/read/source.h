@@ -128,6 +128,11 @@ sl_generation *sl_source_add(sl_source *s, const char *file, uint32_t attempt);
 sl_generation *sl_source_next(const sl_source *s, const sl_generation *g);
 /* The first one at or behind `seq`, or NULL. */
 sl_generation *sl_source_at(const sl_source *s, uint64_t seq);
+/* Where somebody begins who joins now: at the start of what follows the last whole line; behind all
+ * that is there, if the last generation cannot be read. */
+sl_place sl_source_end(sl_source *s);
+/* ... and who wants all that is still there. */
+sl_place sl_source_beginning(const sl_source *s);
 /* A .gz of it is out in the pool: it may not be freed. */
 bool sl_source_is_checked(const sl_source *s);
 /* Nothing before `frontier` is needed any more: descriptors are closed, and generations that have

@@ -179,6 +179,10 @@ static const bad cfg_01[] = {
      "x.yaml:2:36: output \"null\": encoding: \"text\" is none of json, msgpack, raw\n"
      "  outputs: [{type: \"null\", encoding: text}]\n"
      "                                     ^\n"},
+    {IN "outputs: [{type: \"null\", start_at: end}]\n", NULL,
+     "x.yaml:2:36: output \"null\": start_at: \"end\" is none of now, beginning\n"
+     "  outputs: [{type: \"null\", start_at: end}]\n"
+     "                                     ^\n"},
     {IN "outputs: [{type: stdout, encoding: jsn}]\n", NULL,
      "x.yaml:2:36: output \"stdout\": encoding: \"jsn\" is none of json, text, msgpack, raw, did "
      "you mean "
@@ -356,11 +360,6 @@ static const bad unbuilt[] = {
      "sluice\n"
      "  outputs: [{type: \"null\", fluentbit: {merge: {target: x}, annotations: true}}]\n"
      "                                                           ^\n"},
-    {IN "outputs: [{type: \"null\", start_at: beginning}]\n", NULL,
-     "x.yaml:2:36: output \"null\": start_at: \"beginning\" is not built yet in this version of "
-     "sluice; only \"now\" is\n"
-     "  outputs: [{type: \"null\", start_at: beginning}]\n"
-     "                                     ^\n"},
     {IN "outputs: [{type: \"null\", retry: {limit: 3}}]\n", NULL,
      "x.yaml:2:41: output \"null\": retry.limit: \"3\" is not built yet in this version of sluice; "
      "only \"0\" is\n"
@@ -746,7 +745,8 @@ START_TEST(fills_in_every_field)
         "  exclude: {namespaces: [d], pods: [e], containers: [f]}}]\n"
         "outputs: [{name: o, type: file, path: /o, encoding: json, fields: {h: i},\n"
         "  batch: {max_bytes: 2KiB, max_records: 5, max_age: 6s}, max_in_flight: 1,\n"
-        "  retry: {initial: 7s, max: 8s}, select: {pods: [g]}, exclude: {pods: [h]}}]\n",
+        "  retry: {initial: 7s, max: 8s}, select: {pods: [g]}, exclude: {pods: [h]},\n"
+        "  start_at: beginning}]\n",
         NULL, &errors);
 
     ck_assert_msg(c, "%.*s", (int)errors.len, errors.ptr);
@@ -779,6 +779,7 @@ START_TEST(fills_in_every_field)
     ck_assert_str_eq(c->outputs[0].name, "o");
     ck_assert_str_eq(c->outputs[0].plugin->name, "file");
     ck_assert_ptr_nonnull(c->outputs[0].self);
+    ck_assert_int_eq(c->outputs[0].start_at, SL_JOIN_BEGINNING);
     ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     ck_assert_str_eq(c->outputs[0].fields.values[0], "i");
     ck_assert_uint_eq(c->outputs[0].max_bytes, 2048);
