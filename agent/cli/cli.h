@@ -14,7 +14,9 @@ typedef struct sl_cli_args {
     const char *file;  /* -c FILE, or NULL */
     const char **sets; /* --set, "key=value" each, as sl_config_load() takes them */
     size_t set_count;
-    const char *word; /* the one argument that is no option, or NULL */
+    const char *words[3]; /* arguments that are no options; NULL behind them */
+    size_t word_count;
+    const char *to; /* --to WHERE, or NULL */
     bool json, no_wait, verbose;
 } sl_cli_args;
 
@@ -28,6 +30,7 @@ int sl_cli_print(const sl_buf *text);
 
 int sl_cli_check(const sl_cli_args *args);
 int sl_cli_options(const sl_cli_args *args);
+int sl_cli_state(const sl_cli_args *args);
 int sl_cli_version(const sl_cli_args *args);
 
 #endif

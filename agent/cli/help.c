@@ -6,7 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TAKES_FILE = 1, TAKES_JSON = 2, TAKES_WAIT = 4, TAKES_VERBOSE = 8, TAKES_WORD = 16 };
+enum {
+    TAKES_FILE = 1,
+    TAKES_JSON = 2,
+    TAKES_WAIT = 4,
+    TAKES_VERBOSE = 8,
+    TAKES_WORD = 16,
+    TAKES_WORDS = 32,
+    TAKES_TO = 64
+};
 
 #define FILE_HELP                                                                                  \
     "  -c FILE           the configuration; else /etc/sluice/sluice.yaml if it exists, else the\n" \
@@ -51,6 +59,28 @@ static const command commands[] = {
      "  --json            one object a line\n"
      "\n"
      "  sluice options file\n"},
+    {"state",
+     "sluice state ls | show NS/POD[/CONTAINER] | rename OLD NEW |\n"
+     "             rewind OUTPUT [NS/POD[/CONTAINER]] [--to WHERE]  [-c FILE] [--json]",
+     "how far each container is delivered to each output; change that",
+     TAKES_FILE | TAKES_JSON | TAKES_WORDS | TAKES_TO, sl_cli_state,
+     "  ls                one line for each container and output: position, bytes unread\n"
+     "  show              the files of a container, and the position of each stream\n"
+     "  rename            the positions of output OLD are those of NEW: before the first start\n"
+     "                    with the new name\n"
+     "  rewind            the output gets again what it has had since WHERE; nothing is skipped\n"
+     "  --to WHERE        beginning: of what is still there (the default); 10m or an RFC 3339 "
+     "time:\n"
+     "                    the beginning of the file that was written then; GENERATION:OFFSET: "
+     "that\n"
+     "                    record, as log.generation and log.offset name it\n"
+     "  --json            of ls and show: one object a line\n" FILE_HELP "\n"
+     "ls and show read the last checkpoint, beside a running agent, too; rename and rewind want "
+     "it\n"
+     "to be stopped.\n"
+     "\n"
+     "  sluice state ls -c /etc/sluice/sluice.yaml\n"
+     "  sluice state rewind search shop/cart --to 2h\n"},
     {"version", "sluice version [--json]", "this version, and those of its libraries", TAKES_JSON,
      sl_cli_version,
      "  --json            one object\n"
@@ -61,13 +91,12 @@ static const command commands[] = {
     {.name = "top"},
     {.name = "tap"},
     {.name = "logs"},
-    {.name = "state"},
     {.name = "dead-letter"},
 };
 
 static const size_t command_count = sizeof commands / sizeof *commands;
 
-enum flag_id { FLAG_FILE, FLAG_SET, FLAG_JSON, FLAG_NO_WAIT, FLAG_VERBOSE, FLAG_HELP };
+enum flag_id { FLAG_FILE, FLAG_SET, FLAG_JSON, FLAG_NO_WAIT, FLAG_VERBOSE, FLAG_TO, FLAG_HELP };
 
 static const struct flag {
     const char *name;
@@ -75,13 +104,10 @@ static const struct flag {
     unsigned takes;    /* what a command must take for it */
     const char *wants; /* in the next argument; NULL: nothing */
 } flags[] = {
-    {"-c", FLAG_FILE, TAKES_FILE, "a file"},
-    {"--set", FLAG_SET, TAKES_FILE, "KEY=VALUE"},
-    {"--json", FLAG_JSON, TAKES_JSON, NULL},
-    {"--no-wait", FLAG_NO_WAIT, TAKES_WAIT, NULL},
-    {"-v", FLAG_VERBOSE, TAKES_VERBOSE, NULL},
-    {"--help", FLAG_HELP, 0, NULL},
-    {"-h", FLAG_HELP, 0, NULL},
+    {"-c", FLAG_FILE, TAKES_FILE, "a file"}, {"--set", FLAG_SET, TAKES_FILE, "KEY=VALUE"},
+    {"--json", FLAG_JSON, TAKES_JSON, NULL}, {"--no-wait", FLAG_NO_WAIT, TAKES_WAIT, NULL},
+    {"--to", FLAG_TO, TAKES_TO, "a place"},  {"-v", FLAG_VERBOSE, TAKES_VERBOSE, NULL},
+    {"--help", FLAG_HELP, 0, NULL},          {"-h", FLAG_HELP, 0, NULL},
 };
 
 int sl_cli_print(const sl_buf *text)
@@ -161,6 +187,19 @@ static const struct flag *find_flag(const command *cmd, const char *word)
     return NULL;
 }
 
+static bool keep_word(const command *cmd, const char *word, sl_cli_args *args)
+{
+    size_t most = cmd->takes & TAKES_WORDS ? 3 : cmd->takes & TAKES_WORD ? 1 : 0;
+
+    if (args->word_count < most) {
+        args->words[args->word_count++] = word;
+        return true;
+    }
+    fprintf(stderr, "sluice %s: does not take \"%s\"\nsluice %s --help says what it does\n",
+            cmd->name, word, cmd->name);
+    return false;
+}
+
 /* words    what stands behind the command, ended by NULL
  * returns  false: it is wrong, and that was said */
 static bool read_args(const command *cmd, char **words, sl_cli_args *args, bool *help)
@@ -172,15 +211,10 @@ static bool read_args(const command *cmd, char **words, sl_cli_args *args, bool 
             say_no_flag(cmd, *words);
             return false;
         }
-        if (!f && (!(cmd->takes & TAKES_WORD) || args->word)) {
-            fprintf(stderr, "sluice %s: does not take \"%s\"\nsluice %s --help says what it does\n",
-                    cmd->name, *words, cmd->name);
+        if (!f && !keep_word(cmd, *words, args))
             return false;
-        }
-        if (!f) {
-            args->word = *words;
+        if (!f)
             continue;
-        }
         if (f->wants && !*++words) {
             fprintf(stderr, "sluice %s: %s wants %s behind it\n", cmd->name, f->name, f->wants);
             return false;
@@ -200,6 +234,9 @@ static bool read_args(const command *cmd, char **words, sl_cli_args *args, bool 
             break;
         case FLAG_VERBOSE:
             args->verbose = true;
+            break;
+        case FLAG_TO:
+            args->to = *words;
             break;
         case FLAG_HELP:
             *help = true;

@@ -29,7 +29,7 @@ int sl_cli_options(const sl_cli_args *args)
 
     if (!c)
         return code;
-    why = sl_config_describe(c, args->word, args->json, &out);
+    why = sl_config_describe(c, args->words[0], args->json, &out);
     if (why)
         fprintf(stderr, "sluice options: %s\n", why);
     else

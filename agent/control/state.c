@@ -3,6 +3,7 @@
 #include "control/state.h"
 
 #include "ship/checkpoint.h"
+#include "ship/saved.h"
 #include "ship/snapshot.h"
 
 #include <errno.h>
@@ -150,19 +151,6 @@ bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved
 
 /* --- what has vanished --- */
 
-static sl_place least_position(const sl_saved_cursor *c)
-{
-    sl_place least = {0};
-
-    for (int s = 0; c && s < SL_STREAMS; s++) {
-        sl_place at = c->streams[s].at;
-
-        if (at.seq && (!least.seq || sl_place_cmp(at, least) < 0))
-            least = at;
-    }
-    return least;
-}
-
 static void report_lost(const sl_state *st, const sl_saved_source *saved,
                         const sl_saved_generation *g, uint64_t from, uint64_t to, sl_lane *l)
 {
@@ -186,7 +174,7 @@ static void report_lost(const sl_state *st, const sl_saved_source *saved,
 static void report_vanished(const sl_state *st, const sl_saved_source *saved, sl_lane *l)
 {
     const sl_saved_cursor *c = joins(st, l) ? NULL : find_cursor(st, saved, l);
-    sl_place least = least_position(c);
+    sl_place least = sl_saved_least(c);
 
     for (size_t i = 0; c && i < saved->generation_count; i++) {
         const sl_saved_generation *g = &saved->generations[i];
@@ -517,22 +505,14 @@ static void add_joining(const sl_state *st, sl_saved_source *saved)
     }
 }
 
-static bool is_known(const sl_snapshot *last, const char *lane)
-{
-    for (size_t i = 0; i < last->lane_count; i++) {
-        if (!strcmp(last->lanes[i], lane))
-            return true;
-    }
-    return false;
-}
-
 static void find_joining(sl_state *st)
 {
     st->joins = sl_alloc(st->lane_count * sizeof *st->joins);
     for (size_t k = 0; k < st->lane_count; k++) {
         const sl_lane *l = st->lanes[k];
 
-        st->joins[k] = !st->fresh && !is_known(st->last, sl_lane_name(l));
+        st->joins[k] =
+            !st->fresh && sl_saved_lane(st->last, sl_lane_name(l)) == st->last->lane_count;
         if (st->joins[k])
             sl_logf(st->options.log, SL_LOG_INFO, "output \"%s\" is new: it begins with %s",
                     sl_lane_name(l),

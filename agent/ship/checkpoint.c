@@ -94,6 +94,20 @@ static sl_err load_file(const char *path, sl_snapshot **out, const char **why)
     return err;
 }
 
+sl_err sl_checkpoint_read(const char *dir, sl_snapshot **out, int64_t *when_ns, const char **why)
+{
+    char *path = sl_format("%s/checkpoint", dir);
+    struct stat st = {0};
+    sl_err err;
+
+    (void)stat(path, &st); /* before: rather older than newer than what is read */
+    *when_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    *why = "";
+    err = load_file(path, out, why);
+    free(path);
+    return err;
+}
+
 static const char *load_remedy(sl_err err)
 {
     if (err == SL_E_NEWER)

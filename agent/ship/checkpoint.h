@@ -27,6 +27,12 @@ void sl_checkpoint_free(sl_checkpoint *c); /* not while it is writing; accepts N
  *          was logged, with the path, and *out is NULL */
 SL_MUST_USE sl_err sl_checkpoint_load(sl_checkpoint *c, sl_snapshot **out, bool *fresh);
 
+/* Reads `checkpoint` and touches nothing: beside an agent that runs, too.
+ * when_ns  when it was written
+ * why      of SL_E_FORMAT: what is wrong with it */
+SL_MUST_USE sl_err sl_checkpoint_read(const char *dir, sl_snapshot **out, int64_t *when_ns,
+                                      const char **why);
+
 /* Writes bytes (moved: *bytes is empty after) in the pool, then calls done(arg, err) on the loop.
  * Not while one is being written: sl_checkpoint_is_writing(). */
 void sl_checkpoint_write(sl_checkpoint *c, sl_buf *bytes, void (*done)(void *arg, sl_err err),
