@@ -6,6 +6,7 @@
  *
  * Fails    a damaged checkpoint is said, and left for the next start to set aside */
 #include "cli/cli.h"
+#include "cli/positions.h"
 #include "control/config.h"
 #include "control/nearest.h"
 #include "control/units.h"
@@ -15,10 +16,11 @@
 #include "ship/saved.h"
 #include "ship/snapshot.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One call of the command. */
@@ -44,86 +46,6 @@ static int refuse(const char *format, ...)
     return SL_EXIT_FAILED;
 }
 
-/* --- texts: what stands in a checkpoint came from folders that anybody may have named --- */
-
-static void add_visible(sl_buf *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text > ' ' && *text <= '~')
-            sl_buf_add(out, text, 1);
-        else
-            sl_buf_add_format(out, "\\x%02x", (unsigned)(unsigned char)*text);
-    }
-}
-
-static void add_pair(sl_buf *out, const char *name, const char *value)
-{
-    sl_buf_add_format(out, "\"%s\":\"", name);
-    sl_buf_add_json(out, sl_str(value));
-    sl_buf_add_text(out, "\",");
-}
-
-static double age_seconds(const work *w)
-{
-    double age = (double)(sl_wall_ns(&sl_clock_real) - w->when_ns) / 1e9;
-
-    return age > 0 ? age : 0;
-}
-
-static void add_head(work *w)
-{
-    if (!w->args->json)
-        sl_buf_add_format(&w->out, "as of the last checkpoint, %.1f s ago\n", age_seconds(w));
-}
-
-static void add_source_json(work *w, const sl_saved_source *s)
-{
-    sl_buf_add_text(&w->out, "{");
-    add_pair(&w->out, "namespace", s->namespace);
-    add_pair(&w->out, "pod", s->pod);
-    add_pair(&w->out, "uid", s->uid);
-    add_pair(&w->out, "container", s->container);
-    sl_buf_add_format(&w->out, "\"checkpoint_age_seconds\":%.1f,", age_seconds(w));
-}
-
-/* "shop/cart app"; of an old kubelet's folder the uid alone is known. */
-static void add_source(work *w, const sl_saved_source *s)
-{
-    add_visible(&w->out, *s->namespace ? s->namespace : s->uid);
-    if (*s->namespace) {
-        sl_buf_add_text(&w->out, "/");
-        add_visible(&w->out, s->pod);
-    }
-    sl_buf_add_text(&w->out, " ");
-    add_visible(&w->out, s->container);
-}
-
-/* "0.log:1234" */
-static void add_place(work *w, const sl_saved_source *s, sl_place at)
-{
-    const sl_saved_generation *g = sl_saved_at(s, at.seq);
-
-    if (!at.seq) {
-        sl_buf_add_text(&w->out, "beginning");
-        return;
-    }
-    add_visible(&w->out, g ? g->file : "(done)");
-    sl_buf_add_format(&w->out, ":%" PRIu64, at.offset);
-}
-
-static void add_place_json(work *w, const sl_saved_source *s, sl_place at)
-{
-    const sl_saved_generation *g = sl_saved_at(s, at.seq);
-    char name[SL_NAME_LEN + 1] = "";
-
-    if (g && sl_name_is_set(&g->name))
-        sl_name_format(name, &g->name);
-    sl_buf_add_text(&w->out, "{");
-    add_pair(&w->out, "generation", name);
-    add_pair(&w->out, "file", g ? g->file : "");
-    sl_buf_add_format(&w->out, "\"offset\":%" PRIu64 "}", at.offset);
-}
-
 /* --- which containers --- */
 
 /* The next part of "NS/POD/CONTAINER" is that name. */
@@ -146,142 +68,37 @@ static bool is_meant(const sl_saved_source *s, const char *which)
            (!*which || (takes(&which, s->container) && !*which));
 }
 
-/* --- ls --- */
+/* --- ls and show --- */
 
-static void list_cursor(work *w, const sl_saved_source *s, const sl_saved_cursor *c)
+static sl_positions positions_of(work *w)
 {
-    sl_place at = sl_saved_least(c);
-    const char *output = w->snapshot->lanes[c->lane];
+    double age = (double)(sl_wall_ns(&sl_clock_real) - w->when_ns) / 1e9;
 
-    if (w->args->json) {
-        add_source_json(w, s);
-        add_pair(&w->out, "output", output);
-        sl_buf_add_text(&w->out, "\"position\":");
-        add_place_json(w, s, at);
-        sl_buf_add_format(&w->out, ",\"unread_bytes\":%" PRIu64 "}\n", sl_saved_unread(s, c));
-        return;
-    }
-    add_source(w, s);
-    sl_buf_add_text(&w->out, " ");
-    add_visible(&w->out, output);
-    sl_buf_add_text(&w->out, " ");
-    add_place(w, s, at);
-    sl_buf_add_format(&w->out, " %" PRIu64 " bytes unread\n", sl_saved_unread(s, c));
+    return (sl_positions){w->snapshot, age > 0 ? age : 0, w->args->json, &w->out};
 }
 
 static int list_all(work *w)
 {
-    add_head(w);
-    for (size_t i = 0; i < w->snapshot->source_count; i++) {
-        const sl_saved_source *s = &w->snapshot->sources[i];
+    sl_positions p = positions_of(w);
 
-        for (size_t k = 0; k < s->cursor_count; k++)
-            list_cursor(w, s, &s->cursors[k]);
-    }
+    sl_positions_head(&p);
+    for (size_t i = 0; i < w->snapshot->source_count; i++)
+        sl_positions_list(&p, &w->snapshot->sources[i]);
     return SL_EXIT_DONE;
-}
-
-/* --- show --- */
-
-static void show_generation(work *w, const sl_saved_generation *g)
-{
-    char name[SL_NAME_LEN + 1] = "-";
-
-    if (sl_name_is_set(&g->name))
-        sl_name_format(name, &g->name);
-    sl_buf_add_format(&w->out, "  %s ", name);
-    add_visible(&w->out, g->file);
-    sl_buf_add_format(&w->out, " restart %" PRIu32 " %" PRIu64 " bytes", g->attempt, g->size);
-    if (g->begin)
-        sl_buf_add_format(&w->out, " from %" PRIu64, g->begin);
-    if (g->end != UINT64_MAX)
-        sl_buf_add_format(&w->out, " done at %" PRIu64, g->end);
-    sl_buf_add_text(&w->out, "\n");
-}
-
-static void show_generation_json(work *w, const sl_saved_generation *g)
-{
-    char name[SL_NAME_LEN + 1] = "";
-
-    if (sl_name_is_set(&g->name))
-        sl_name_format(name, &g->name);
-    sl_buf_add_text(&w->out, "{");
-    add_pair(&w->out, "name", name);
-    add_pair(&w->out, "file", g->file);
-    sl_buf_add_format(&w->out, "\"restart\":%" PRIu32 ",\"size\":%" PRIu64 ",\"begin\":%" PRIu64,
-                      g->attempt, g->size, g->begin);
-    if (g->end != UINT64_MAX)
-        sl_buf_add_format(&w->out, ",\"end\":%" PRIu64, g->end);
-    sl_buf_add_text(&w->out, "}");
-}
-
-static void show_cursor(work *w, const sl_saved_source *s, const sl_saved_cursor *c)
-{
-    sl_buf_add_text(&w->out, "  output ");
-    add_visible(&w->out, w->snapshot->lanes[c->lane]);
-    for (int i = 0; i < SL_STREAMS; i++) {
-        sl_buf_add_format(&w->out, "%s %s ", i ? "," : ":", sl_stream_names[i]);
-        add_place(w, s, c->streams[i].at);
-    }
-    sl_buf_add_format(&w->out, "; %" PRIu64 " bytes unread\n", sl_saved_unread(s, c));
-}
-
-static void show_cursor_json(work *w, const sl_saved_source *s, const sl_saved_cursor *c)
-{
-    sl_buf_add_text(&w->out, "\"");
-    sl_buf_add_json(&w->out, sl_str(w->snapshot->lanes[c->lane]));
-    sl_buf_add_text(&w->out, "\":{\"positions\":{");
-    for (int i = 0; i < SL_STREAMS; i++) {
-        sl_buf_add_format(&w->out, "%s\"%s\":", i ? "," : "", sl_stream_names[i]);
-        add_place_json(w, s, c->streams[i].at);
-    }
-    sl_buf_add_format(&w->out, "},\"unread_bytes\":%" PRIu64 "}", sl_saved_unread(s, c));
-}
-
-static void show_json(work *w, const sl_saved_source *s)
-{
-    add_source_json(w, s);
-    sl_buf_add_text(&w->out, "\"generations\":[");
-    for (size_t i = 0; i < s->generation_count; i++) {
-        sl_buf_add_text(&w->out, i ? "," : "");
-        show_generation_json(w, &s->generations[i]);
-    }
-    sl_buf_add_text(&w->out, "],\"outputs\":{");
-    for (size_t i = 0; i < s->cursor_count; i++) {
-        sl_buf_add_text(&w->out, i ? "," : "");
-        show_cursor_json(w, s, &s->cursors[i]);
-    }
-    sl_buf_add_text(&w->out, "}}\n");
-}
-
-static void show(work *w, const sl_saved_source *s)
-{
-    add_source(w, s);
-    sl_buf_add_text(&w->out, " uid ");
-    add_visible(&w->out, s->uid);
-    sl_buf_add_text(&w->out, "\n");
-    for (size_t i = 0; i < s->generation_count; i++)
-        show_generation(w, &s->generations[i]);
-    for (size_t i = 0; i < s->cursor_count; i++)
-        show_cursor(w, s, &s->cursors[i]);
 }
 
 static int show_meant(work *w)
 {
     const char *which = w->args->words[1];
+    sl_positions p = positions_of(w);
     size_t found = 0;
 
-    add_head(w);
+    sl_positions_head(&p);
     for (size_t i = 0; i < w->snapshot->source_count; i++) {
-        const sl_saved_source *s = &w->snapshot->sources[i];
-
-        if (!is_meant(s, which))
+        if (!is_meant(&w->snapshot->sources[i], which))
             continue;
         found++;
-        if (w->args->json)
-            show_json(w, s);
-        else
-            show(w, s);
+        sl_positions_show(&p, &w->snapshot->sources[i]);
     }
     return found ? SL_EXIT_DONE
                  : refuse("nothing is known of %s; `sluice state ls` lists what is", which);
@@ -447,15 +264,30 @@ static int load(work *w)
     return SL_EXIT_DONE;
 }
 
+/* Who calls this may not be who the agent runs as: the file stays its owner's. */
+static void keep_owner(const char *dir, uid_t uid, gid_t gid)
+{
+    char *path = sl_format("%s/checkpoint", dir);
+
+    if (lchown(path, uid, gid))
+        refuse("%s cannot be given back to user %u: %s", path, (unsigned)uid, strerror(errno));
+    free(path);
+}
+
 static int save(work *w)
 {
     sl_log log = {.level = SL_LOG_ERROR, .fd = STDERR_FILENO};
     sl_checkpoint *c = sl_checkpoint_new(w->dir, NULL, &sl_clock_real, &log);
+    struct stat owner;
     sl_buf bytes = {0};
     sl_err err;
 
+    if (stat(w->dir, &owner))
+        return refuse("%s: %s", w->dir, strerror(errno));
     sl_snapshot_pack(w->snapshot, &bytes);
     err = sl_checkpoint_write_now(c, sl_buf_slice(&bytes));
+    if (!err)
+        keep_owner(w->dir, owner.st_uid, owner.st_gid);
     sl_buf_fini(&bytes);
     sl_checkpoint_free(c);
     return err ? SL_EXIT_FAILED : SL_EXIT_DONE;
