@@ -5,8 +5,12 @@
  * Thread   the loop's */
 #include "agent.h"
 
+#include "control/admin.h"
+#include "control/routes.h"
 #include "control/signal.h"
 #include "control/state.h"
+#include "control/status.h"
+#include "control/survey.h"
 #include "lane.h"
 #include "ship/lock.h"
 
@@ -42,6 +46,8 @@ struct agent {
     const sl_clock *clock;
     uv_loop_t loop;
     sl_signals *signals;
+    sl_admin *admin;
+    sl_subject subject; /* of those who ask */
     sl_lock lock;
     uv_timer_t standby;  /* looks whether the lock is free */
     uv_timer_t drain;    /* looks whether the lanes are drained */
@@ -191,6 +197,7 @@ static void on_overflowed(void *arg)
 {
     agent *a = arg;
 
+    a->subject.overflows++;
     sl_logf(&a->log, SL_LOG_WARN,
             "the kernel's inotify queue overflowed: everything is looked at anew, and nothing is "
             "missed; raise fs.inotify.max_queued_events if this comes often");
@@ -206,6 +213,7 @@ static void close_timers(agent *a)
     uv_close((uv_handle_t *)&a->drain, NULL);
     uv_close((uv_handle_t *)&a->deadline, NULL);
     sl_signals_free(a->signals);
+    sl_admin_close(a->admin);
 }
 
 static void on_lane_closed(void *arg)
@@ -264,6 +272,7 @@ static void stop_files(agent *a)
 
 static void stop(agent *a)
 {
+    a->subject.stopping = true;
     if (a->phase == AGENT_STANDBY) {
         a->phase = AGENT_CLOSING;
         close_timers(a);
@@ -300,6 +309,13 @@ static void on_reload(void *arg)
 
     sl_logf(&a->log, SL_LOG_WARN,
             "SIGHUP: reload is not built yet in this version of sluice; restart it instead");
+}
+
+static void on_status(void *arg)
+{
+    agent *a = arg;
+
+    sl_status_log(&a->subject, &a->log);
 }
 
 /* The others go on; with the last one there is nothing left to do. */
@@ -372,6 +388,7 @@ static sl_err open_lane(agent *a, const sl_output_config *o, sl_lane **out)
         .follow = &a->follow,
         .select = {&o->select, &o->exclude},
         .from_beginning = o->start_at == SL_JOIN_BEGINNING,
+        .namespaces = &a->subject.namespaces,
         .memory = a->config->memory_limit / a->config->output_count,
         .max_bytes = o->max_bytes,
         .max_records = o->max_records,
@@ -479,6 +496,29 @@ static void say_hello(agent *a)
     sl_buf_fini(&text);
 }
 
+/* From now on there is something to ask about. */
+static void show_subject(agent *a)
+{
+    a->subject.standby = false;
+    a->subject.discovers = a->discovers;
+    a->subject.discover_count = a->discover_count;
+    a->subject.lanes = a->lanes;
+    a->subject.lane_count = a->lane_count;
+}
+
+static void open_admin(agent *a)
+{
+    a->subject.clock = a->clock;
+    a->subject.started_ns = sl_wall_ns(a->clock);
+    a->subject.standby = true; /* until we hold the lock */
+    a->admin = sl_admin_new(&(sl_admin_options){.loop = &a->loop,
+                                                .clock = a->clock,
+                                                .log = &a->log,
+                                                .listen = a->config->admin_listen,
+                                                .routes = sl_routes,
+                                                .arg = &a->subject});
+}
+
 /* We hold the lock. */
 static sl_err start(agent *a)
 {
@@ -502,6 +542,8 @@ static sl_err start(agent *a)
     if (err)
         return err;
     sl_state_follow(a->state, a->discovers, a->discover_count, a->lanes, a->lane_count);
+    show_subject(a);
+    sl_admin_open_socket(a->admin, a->config->state_dir);
     a->started = true;
     say_hello(a);
     for (size_t i = 0; i < a->discover_count; i++)
@@ -569,6 +611,7 @@ static void free_all(agent *a)
         sl_watch_close(a->watch);
     uv_run(&a->loop, UV_RUN_DEFAULT); /* the watch's handle */
     sl_state_free(a->state);
+    sl_namespaces_fini(&a->subject.namespaces);
     sl_lock_release(&a->lock);
 }
 
@@ -584,8 +627,11 @@ int sl_agent_run(const sl_config *config, bool no_wait)
     uv_timer_init(&a.loop, &a.standby);
     uv_timer_init(&a.loop, &a.drain);
     uv_timer_init(&a.loop, &a.deadline);
-    a.signals = sl_signals_new(
-        &a.loop, &(sl_signal_calls){.on_stop = on_stop, .on_reload = on_reload, .arg = &a});
+    a.signals = sl_signals_new(&a.loop, &(sl_signal_calls){.on_stop = on_stop,
+                                                           .on_reload = on_reload,
+                                                           .on_status = on_status,
+                                                           .arg = &a});
+    open_admin(&a);
     if (take_lock(&a) == SL_E_BUSY)
         uv_timer_start(&a.standby, on_standby, STANDBY_MS, STANDBY_MS);
     uv_run(&a.loop, UV_RUN_DEFAULT);

@@ -10,8 +10,9 @@
  */
 #include "lane.h"
 
+#include "read/decode_cri.h"
 #include "read/join.h"
-#include "read/tail.h"
+#include "read/peek.h"
 
 #include <stdlib.h>
 
@@ -29,8 +30,9 @@ struct sl_cursor {
     sl_tail tail;
     sl_joined joined;
     sl_account account;
-    bool resuming;   /* some stream was further than the read position */
-    sl_block *block; /* rendered for generation block_seq; NULL: not now */
+    uint32_t namespace; /* its number */
+    bool resuming;      /* some stream was further than the read position */
+    sl_block *block;    /* rendered for generation block_seq; NULL: not now */
     uint64_t block_seq;
     char block_name[SL_NAME_LEN];
     sl_saved_position saved[SL_STREAMS]; /* as last saved, with their hashes */
@@ -53,7 +55,9 @@ struct sl_lane {
     bool dead;      /* its output gave up */
     int64_t now_ns; /* wall clock of this turn: the time of lines that have none */
     uint64_t now_ms;
-    sl_books gone;     /* of sources that were forgotten */
+    sl_books *gone; /* of sources that were forgotten, by namespace */
+    uint32_t gone_count;
+    sl_histogram delays;
     sl_link left_over; /* batches that came back unsettled at the end */
 };
 
@@ -161,6 +165,9 @@ static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
     if (b->row_count == 0 && l->options.max_age_ms > 0 && !l->draining)
         uv_timer_start(&l->age, on_age, l->options.max_age_ms, 0);
     mark = sl_account_mark(&c->account, &l->pool, b, rec->stream, rec->at.seq, c->block_name);
+    if (SL_UNLIKELY(b->marks[mark]->records ==
+                    0)) /* all of a mark count from the first one's time */
+        b->marks[mark]->time_ns = sl_cri_time_ns(rec->time);
     encoded = sl_encode(l->encoder, c->block, rec, b->payload + b->used);
     sl_batch_added(b, mark, &encoded, rec);
 }
@@ -491,7 +498,8 @@ static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const
 {
     sl_lane *l = arg;
 
-    sl_ledger_settle(b, first, n, answer->outcome); /* moves the frontiers; a timer saves them */
+    /* moves the frontiers; a timer saves them */
+    sl_ledger_settle(b, first, n, answer->outcome, sl_wall_ns(l->options.clock), &l->delays);
     l->options.changed(l->options.arg);
 }
 
@@ -540,6 +548,7 @@ void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved)
     c = sl_alloc(sizeof *c);
     c->lane = l;
     c->source = s;
+    c->namespace = sl_namespaces_number(l->options.namespaces, s->pod->namespace);
     c->joined.max_record = s->rules->max_record;
     c->joined.on_oversize = s->rules->on_oversize;
     sl_account_init(&c->account);
@@ -580,6 +589,16 @@ bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s)
     return sl_tail_is_over(&l->reader, &c->tail);
 }
 
+static sl_books *gone_of(sl_lane *l, uint32_t namespace)
+{
+    if (namespace >= l->gone_count) {
+        l->gone = sl_realloc(l->gone, (namespace + 1) * sizeof *l->gone);
+        memset(l->gone + l->gone_count, 0, (namespace + 1 - l->gone_count) * sizeof *l->gone);
+        l->gone_count = namespace + 1;
+    }
+    return &l->gone[namespace];
+}
+
 void sl_lane_forget(sl_lane *l, sl_source *s)
 {
     sl_cursor *c = cursor_of(l, s);
@@ -588,7 +607,7 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     if (!c)
         return;
     books = sl_account_books(&c->account);
-    sl_books_add(&l->gone, &books);
+    sl_books_add(gone_of(l, c->namespace), &books);
     sl_join_drop(&l->join, &c->joined);
     sl_list_remove(&c->in_source);
     sl_list_remove(&c->in_lane);
@@ -660,8 +679,10 @@ static void on_gave_up(void *arg, const char *reason)
 
 sl_books sl_lane_books(const sl_lane *l)
 {
-    sl_books sum = l->gone;
+    sl_books sum = {0};
 
+    for (uint32_t i = 0; i < l->gone_count; i++)
+        sl_books_add(&sum, &l->gone[i]);
     SL_LIST_EACH(&l->cursors, link)
     {
         sl_books one = sl_account_books(&SL_CONTAINER_OF(link, sl_cursor, in_lane)->account);
@@ -671,9 +692,37 @@ sl_books sl_lane_books(const sl_lane *l)
     return sum;
 }
 
-void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason)
+void sl_lane_lost(sl_lane *l, sl_slice namespace, uint64_t bytes, sl_lost_reason reason)
 {
-    l->gone.lost[reason] += bytes;
+    gone_of(l, sl_namespaces_number(l->options.namespaces, namespace))->lost[reason] += bytes;
+}
+
+const sl_books *sl_lane_gone(const sl_lane *l, uint32_t namespace)
+{
+    return namespace < l->gone_count ? &l->gone[namespace] : NULL;
+}
+
+bool sl_lane_look(const sl_lane *l, const sl_source *s, sl_lane_view *out)
+{
+    const sl_cursor *c = cursor_of(l, s);
+
+    if (!c)
+        return false;
+    *out = (sl_lane_view){.namespace = c->namespace,
+                          .books = sl_account_books(&c->account),
+                          .unread = sl_peek_unread(&c->tail)};
+    if (out->unread > 0)
+        out->oldest_ns = sl_peek_oldest_ns(&c->tail, sl_wall_ns(l->options.clock));
+    for (int i = 0; i < SL_STREAMS; i++)
+        out->positions[i] = sl_account_frontier(&c->account, (sl_stream)i);
+    return true;
+}
+
+void sl_lane_look_at_output(const sl_lane *l, sl_lane_numbers *out)
+{
+    out->memory = l->pool.gate.held + l->join.gate.held;
+    out->delays = l->delays;
+    sl_output_look(l->output, &out->output);
 }
 
 const char *sl_lane_name(const sl_lane *l)
@@ -753,5 +802,6 @@ void sl_lane_free(sl_lane *l)
     sl_reader_fini(&l->reader);
     sl_encoder_free(l->encoder);
     sl_output_free(l->output);
+    free(l->gone);
     free(l);
 }

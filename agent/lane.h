@@ -9,6 +9,7 @@
 #define SL_LANE_H
 
 #include "base/clock.h"
+#include "flow/namespaces.h"
 #include "read/follow.h"
 #include "shape/encode.h"
 #include "shape/select.h"
@@ -25,8 +26,9 @@ typedef struct sl_lane_options {
     sl_log *log;
     sl_follow *follow;
     sl_select select;
-    bool from_beginning; /* where it begins if it joins a state that others left */
-    uint64_t memory;     /* its share */
+    bool from_beginning;       /* where it begins if it joins a state that others left */
+    sl_namespaces *namespaces; /* of all lanes: their numbers in the books */
+    uint64_t memory;           /* its share */
     uint64_t max_bytes, max_records, max_age_ms; /* of a batch */
     sl_encoder_options encoder;
     sl_output_options output; /* its calls and arg are the lane's own, but for gave_up and closed */
@@ -72,6 +74,30 @@ void sl_lane_stop(sl_lane *l);
 /* All sources together, forgotten ones too. */
 sl_books sl_lane_books(const sl_lane *l);
 /* Bytes that vanished unread of a source that has no folder any more. */
-void sl_lane_lost(sl_lane *l, uint64_t bytes, sl_lost_reason reason);
+void sl_lane_lost(sl_lane *l, sl_slice namespace, uint64_t bytes, sl_lost_reason reason);
+
+/* --- for those who ask --- */
+
+/* What a lane knows of one source. */
+typedef struct sl_lane_view {
+    uint32_t namespace; /* its number */
+    sl_books books;
+    uint64_t unread;                /* bytes, as of the last sl_peek_sizes() */
+    int64_t oldest_ns;              /* when the first of them was written; 0: none, or not known */
+    sl_place positions[SL_STREAMS]; /* the frontiers; seq 0: nothing was read yet */
+} sl_lane_view;
+
+/* false: it does not follow s, and *out is untouched. */
+bool sl_lane_look(const sl_lane *l, const sl_source *s, sl_lane_view *out);
+/* The books of sources of that namespace that were forgotten; NULL: there were none. */
+const sl_books *sl_lane_gone(const sl_lane *l, uint32_t namespace);
+
+typedef struct sl_lane_numbers {
+    uint64_t memory;     /* bytes held of its share: batches and open parts */
+    sl_histogram delays; /* from a record's time to its delivery */
+    sl_output_numbers output;
+} sl_lane_numbers;
+
+void sl_lane_look_at_output(const sl_lane *l, sl_lane_numbers *out);
 
 #endif

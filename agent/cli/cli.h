@@ -31,6 +31,7 @@ int sl_cli_print(const sl_buf *text);
 int sl_cli_check(const sl_cli_args *args);
 int sl_cli_options(const sl_cli_args *args);
 int sl_cli_state(const sl_cli_args *args);
+int sl_cli_status(const sl_cli_args *args);
 int sl_cli_version(const sl_cli_args *args);
 
 #endif

@@ -86,8 +86,17 @@ static const command commands[] = {
      "  --json            one object\n"
      "\n"
      "  sluice version\n"},
+    {"status", "sluice status [-c FILE] [--set KEY=VALUE]... [--json]",
+     "say how the running agent stands: a line for each output", TAKES_FILE | TAKES_JSON,
+     sl_cli_status,
+     FILE_HELP "  --json            one object a line\n"
+               "\n"
+               "Asks through admin.sock in the state directory of that configuration. A running "
+               "agent logs the\n"
+               "same on SIGUSR1.\n"
+               "\n"
+               "  sluice status -c /etc/sluice/sluice.yaml\n"},
     {.name = "explain"},
-    {.name = "status"},
     {.name = "top"},
     {.name = "tap"},
     {.name = "logs"},

@@ -6,6 +6,8 @@
  *
  * Owns     a configuration and all its values, in one store */
 #include "control/config.h"
+
+#include "control/address.h"
 #include "control/dump.h"
 #include "control/nearest.h"
 #include "control/options.h"
@@ -211,6 +213,7 @@ static void check_whole(reading *r)
     const sl_config *c = r->c;
     const sl_output_config *first = NULL;
     sl_spot at = spot_of(r->root, "own_logs");
+    sl_address listen;
 
     for (size_t i = 0; i < c->output_count; i++) {
         const sl_output_config *out = &c->outputs[i];
@@ -227,6 +230,13 @@ static void check_whole(reading *r)
                        first->name, out->name);
         first = is_stdout(out) ? out : first;
     }
+    at = spot_of(r->root, "admin.listen");
+    if (c->admin_listen && *c->admin_listen && !sl_address_parse(c->admin_listen, &listen))
+        sl_mistake(
+            &r->mistakes, &at,
+            "admin.listen: \"%s\" is no address: write 127.0.0.1:9600, [::1]:9600, :9600 for "
+            "all addresses of the machine, or \"\" for none",
+            c->admin_listen);
     at = spot_of(r->root, "state_dir");
     if (c->state_dir && !*c->state_dir)
         sl_mistake(&r->mistakes, &at, "state_dir: is empty: write /var/lib/sluice");

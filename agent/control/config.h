@@ -48,6 +48,7 @@ typedef struct sl_config {
     sl_plugin_set known; /* what a `type` may name; those in files that it did name are loaded */
     uint64_t memory_limit, checkpoint_interval_ms, shutdown_timeout_ms;
     bool own_logs;
+    const char *admin_listen;  /* "": no port */
     int log_level, log_format; /* sl_level, sl_log_format */
     sl_input_config *inputs;
     size_t input_count; /* > 0 */

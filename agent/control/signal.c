@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 #define HANDLES (sizeof numbers / sizeof *numbers)
 
@@ -20,6 +20,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
     if (number == SIGHUP)
         s->calls.on_reload(s->calls.arg);
+    else if (number == SIGUSR1)
+        s->calls.on_status(s->calls.arg);
     else
         s->calls.on_stop(s->calls.arg, ++s->stops);
 }

@@ -1,5 +1,5 @@
-/* signal.h - signals as calls on the loop: SIGTERM and SIGINT ask to stop, SIGHUP to reload; SIGPIPE
- * is ignored, for a reader that goes away is an error of write() here, not an end.
+/* signal.h - signals as calls on the loop: SIGTERM and SIGINT ask to stop, SIGHUP to reload,
+ * SIGUSR1 for the status; SIGPIPE is ignored, for a reader that goes away is an error of write() here, not an end.
  *
  * The handlers are what makes the agent stop as PID 1 too, where the kernel ignores a signal that
  * nobody handles: so create this before anything that takes time.
@@ -18,6 +18,7 @@ typedef struct sl_signal_calls {
     /* count  1: drain and end; 2 and more: end at once */
     void (*on_stop)(void *arg, unsigned count);
     void (*on_reload)(void *arg);
+    void (*on_status)(void *arg);
     void *arg;
 } sl_signal_calls;
 

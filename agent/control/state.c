@@ -167,7 +167,7 @@ static void report_lost(const sl_state *st, const sl_saved_source *saved,
                            .restart = g->attempt,
                            .from = from,
                            .to = to});
-    sl_lane_lost(l, to - from, SL_LOST_DELETED);
+    sl_lane_lost(l, sl_str(saved->namespace), to - from, SL_LOST_DELETED);
 }
 
 /* A container that we knew, and that is no more: what it had unread is lost. */

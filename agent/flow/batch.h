@@ -34,6 +34,7 @@ typedef struct sl_mark {
     uint32_t records;       /* unsettled */
     uint64_t texts;         /* number of target and key, as it used them last */
     uint32_t target, key;   /* those, as in a row */
+    int64_t time_ns;        /* of the first record that it got; 0: not known */
     char name[SL_NAME_LEN]; /* of the generation */
 } sl_mark;
 

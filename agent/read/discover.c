@@ -34,6 +34,7 @@ struct sl_discover {
     sl_link dirty; /* sources to list again */
     sl_folders folders;
     uint32_t source_count;
+    uint64_t last_number; /* of a source */
     bool root_complained, watches_complained;
     bool polls; /* some watch could not be had: scan quickly */
     bool scanned_once, list_all, stopping;
@@ -62,6 +63,11 @@ sl_watch *sl_discover_watch(const sl_discover *d)
 uint32_t sl_discover_source_count(const sl_discover *d)
 {
     return d->source_count;
+}
+
+bool sl_discover_is_watching(const sl_discover *d)
+{
+    return d->scanned_once && !d->root_complained;
 }
 
 static sl_pod *pod_of(sl_link *link)
@@ -237,6 +243,7 @@ static void found_container(sl_discover *d, sl_pod *pod, const char *container)
         return;
     s = sl_source_new(pod, container, d->options.rules);
     s->watch.on_event = on_source_event;
+    s->number = ++d->last_number;
     d->source_count++;
     saved = d->options.saved(d->options.arg, s);
     if (saved)

@@ -42,6 +42,8 @@ const char *sl_discover_root(const sl_discover *d);
 bool sl_discover_polls(const sl_discover *d); /* it was told to watch nothing */
 sl_watch *sl_discover_watch(const sl_discover *d);
 uint32_t sl_discover_source_count(const sl_discover *d);
+/* Its root could be looked at, the last time too. */
+bool sl_discover_is_watching(const sl_discover *d);
 /* Calls each(arg, s) for all sources; it may not free them. */
 void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg);
 /* Everything is looked at anew, soon: the kernel's queue of events overflowed, perhaps. */

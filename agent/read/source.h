@@ -60,6 +60,8 @@ struct sl_generation {
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
     sl_inflate *inflate;
     sl_target watch;           /* one-shot, while the source sleeps */
+    uint64_t measured;         /* its size when it was last looked at for numbers alone: peek.h */
+    int measured_wd;           /* the watch that was set then; 0: none */
     sl_saved_position *checks; /* of the checkpoint, until they are verified */
     size_t check_count;
 };
@@ -92,6 +94,7 @@ struct sl_source {
     sl_link dirty; /* its folder has to be listed */
     sl_link hot;   /* read at every tick */
     sl_pod *pod;
+    uint64_t number;       /* in its discovery: rises, and never comes again */
     const sl_rules *rules; /* its input's */
     sl_target watch;       /* its folder */
     sl_link generations;

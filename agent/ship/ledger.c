@@ -57,8 +57,36 @@ bool sl_account_is_settled(const sl_account *a)
     return true;
 }
 
-void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome)
+/* How many rows from i to end belong to the same mark as row i. */
+static uint32_t run_of(const sl_batch *b, uint32_t i, uint32_t end)
 {
+    uint32_t from = i;
+
+    while (i < end && b->rows[i].mark == b->rows[from].mark)
+        i++;
+    return i - from;
+}
+
+static void count_delays(const sl_batch *b, uint32_t first, uint32_t end, int64_t now_ns,
+                         sl_histogram *delays)
+{
+    uint32_t n;
+
+    for (uint32_t i = first; i < end; i += n) {
+        int64_t then_ns = b->marks[b->rows[i].mark]->time_ns;
+
+        n = run_of(b, i, end);
+        if (then_ns) /* a clock that was set back makes no negative delay */
+            sl_histogram_add(delays, then_ns < now_ns ? (uint64_t)(now_ns - then_ns) / 1000000 : 0,
+                             n);
+    }
+}
+
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome, int64_t now_ns,
+                      sl_histogram *delays)
+{
+    if (outcome == SL_DELIVERED)
+        count_delays(b, first, first + n, now_ns, delays);
     for (uint32_t i = first; i < first + n; i++) {
         sl_account *a = b->marks[b->rows[i].mark]->account;
 

@@ -12,6 +12,7 @@
 #ifndef SL_SHIP_LEDGER_H
 #define SL_SHIP_LEDGER_H
 
+#include "base/histogram.h"
 #include "base/log.h"
 #include "flow/batch.h"
 
@@ -46,8 +47,11 @@ sl_place sl_account_frontier(const sl_account *a, sl_stream stream);
 /* Nothing is open and nothing unsettled. */
 bool sl_account_is_settled(const sl_account *a);
 
-/* Rows first .. first + n - 1 of b are answered for good. */
-void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome);
+/* Rows first .. first + n - 1 of b are answered for good.
+ * delays  of those delivered, until now_ns: counted for each run of one mark's records as if all had
+ *         been written with its first one, so late rather than early by a batch's age at most */
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome, int64_t now_ns,
+                      sl_histogram *delays);
 
 /* Says what was lost: which container, which generation, which bytes; counting is the caller's. */
 typedef struct sl_loss {

@@ -46,6 +46,7 @@ typedef struct trip {
     size_t refusal_count, refusal_cap;
     char *why_again; /* the first RETRY's reason */
     uint32_t asked_ms;
+    uint64_t sent_ms;
 } trip;
 
 struct sl_output {
@@ -60,6 +61,9 @@ struct sl_output {
     uint64_t failures; /* in a row */
     uint64_t retries;
     uint64_t wire_bytes;
+    uint64_t silent_ms; /* since then nothing was answered, while something is out */
+    uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
+    sl_histogram sent;
     bool complained;        /* and has not delivered since */
     uint64_t complained_at; /* 0: never */
     char *last_words;       /* of give_up() */
@@ -91,10 +95,11 @@ static void send_waiting(sl_output *o)
     while (o->in_flight < o->options.max_in_flight && (b = sl_queue_take(&o->queue))) {
         trip *t = sl_alloc(sizeof *t);
 
-        *t = (trip){.output = o, .batch = b};
+        *t = (trip){.output = o, .batch = b, .sent_ms = sl_now_ms(o->options.clock)};
         b->output = t;
         b->unanswered = b->row_count;
-        o->in_flight++;
+        if (o->in_flight++ == 0)
+            o->silent_ms = t->sent_ms;
         o->ops->send(o->self, b);
     }
 }
@@ -340,6 +345,18 @@ static void free_trip(trip *t)
     free(t);
 }
 
+static void count_trip(sl_output *o, const trip *t, bool again)
+{
+    uint64_t now = sl_now_ms(o->options.clock);
+
+    sl_histogram_add(&o->sent, now - t->sent_ms, 1);
+    o->silent_ms = now;
+    if (!again)
+        o->failed_ms = 0;
+    else if (!o->failed_ms)
+        o->failed_ms = now;
+}
+
 static void on_failed(sl_output *o, trip *t)
 {
     o->retries++;
@@ -359,6 +376,7 @@ static void on_answered(sl_output *o, trip *t)
     again = sl_batch_keep_unsettled(b);
     b->output = NULL;
     o->in_flight--;
+    count_trip(o, t, again);
     if (again) {
         on_failed(o, t);
     } else {
@@ -549,12 +567,18 @@ void sl_output_close(sl_output *o)
         enter(o, o->in_flight ? OUT_CLOSING : OUT_CLOSED);
 }
 
-uint64_t sl_output_wire_bytes(const sl_output *o)
+void sl_output_look(const sl_output *o, sl_output_numbers *out)
 {
-    return o->wire_bytes;
-}
+    uint64_t now = sl_now_ms(o->options.clock), since = o->failed_ms;
 
-uint64_t sl_output_retries(const sl_output *o)
-{
-    return o->retries;
+    if (!since && o->in_flight > 0 && now - o->silent_ms >= SL_SILENT_MS)
+        since = o->silent_ms;
+    *out = (sl_output_numbers){.up = !since,
+                               .down_ms = since ? now - since : 0,
+                               .retries = o->retries,
+                               .wire_bytes = o->wire_bytes,
+                               .out = o->in_flight,
+                               .waiting = o->queue.count,
+                               .state = state_names[o->state],
+                               .sent = o->sent};
 }

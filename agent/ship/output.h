@@ -9,6 +9,7 @@
 #define SL_SHIP_OUTPUT_H
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "flow/batch.h"
 
@@ -54,10 +55,21 @@ uint32_t sl_output_waiting(const sl_output *o);
  * call does nothing. */
 void sl_output_close(sl_output *o);
 
-/* For metrics: bytes that the plugin put on the wire. */
-uint64_t sl_output_wire_bytes(const sl_output *o);
-/* For metrics: how many batches came back with something to send again. */
-uint64_t sl_output_retries(const sl_output *o);
+/* What an operator asks of it. */
+typedef struct sl_output_numbers {
+    bool up;             /* not so: its last answer was a failure, or none came for SL_SILENT_MS */
+    uint64_t down_ms;    /* for how long it is not up */
+    uint64_t retries;    /* batches that came back with something to send again */
+    uint64_t wire_bytes; /* that the plugin says it put on the wire */
+    uint32_t out;        /* batches out now */
+    uint32_t waiting;    /* batches that wait for their turn, or for the end of a back-off */
+    const char *state;   /* "open", "backoff", "closing", "closed" */
+    sl_histogram sent;   /* from sending a batch until all of it is answered */
+} sl_output_numbers;
+
+#define SL_SILENT_MS 30000 /* a batch that is out for so long without any answer is a failure */
+
+void sl_output_look(const sl_output *o, sl_output_numbers *out);
 
 /* How long to wait after so many failures in a row (at least 1): initial_ms, doubled each time, up
  * to max_ms, and then up to a fifth more or less, as `random` says, lest all nodes come at once. */

@@ -223,6 +223,7 @@ class Agent:
         self.inputs = {"type": "kubernetes", "path": str(pods)}
         self.options = {"node": "n1", "state_dir": str(folder / "state"),
                         "checkpoint_interval": "500ms", "shutdown_timeout": "10s",
+                        "admin": {"listen": ""},
                         "log": {"level": "info", "format": "json"}}
         self.outputs = {"name": "out", "type": output}
         for name, value in options.items():

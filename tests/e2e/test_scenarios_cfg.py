@@ -170,8 +170,7 @@ class Config(agent.Case):
 
     def test_what_is_not_built_is_refused_by_name(self):
         for text, word in (("metadata: {source: api}", "metadata"), ("filters: [{type: grep}]", "filters"),
-                           ("reload: {on_change: true}", "reload"),
-                           ("admin: {listen: \"127.0.0.1:9600\"}", "admin")):
+                           ("reload: {on_change: true}", "reload")):
             with self.subTest(text):
                 self.assert_refused(IN + OUT + text + "\n", ":3:", word, "not built")
         for kind in ("elasticsearch", "kafka"):

@@ -26,6 +26,8 @@ static void add(sl_batch *b, sl_stream stream, uint64_t seq, uint64_t offset, co
     account.read = (sl_place){seq, offset + ROW_BYTES};
 }
 
+static sl_histogram delays;
+
 static void begin(void)
 {
     sl_batch_pool_init(&pool, 1 << 20, 4096, 0);
@@ -40,7 +42,7 @@ static bool answer(sl_batch *b, const char *answers)
         if (answers[i] == 'r')
             b->rows[i].again = true;
         else
-            sl_ledger_settle(b, i, 1, answers[i] == 'd' ? SL_DELIVERED : SL_REJECTED);
+            sl_ledger_settle(b, i, 1, answers[i] == 'd' ? SL_DELIVERED : SL_REJECTED, 0, &delays);
     }
     return sl_batch_keep_unsettled(b);
 }

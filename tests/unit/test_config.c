@@ -189,6 +189,11 @@ static const bad cfg_01[] = {
      "\"json\"?\n"
      "  outputs: [{type: stdout, encoding: jsn}]\n"
      "                                     ^\n"},
+    {IN OUT "admin: {listen: \"localhost\"}\n", NULL,
+     "x.yaml:3:17: admin.listen: \"localhost\" is no address: write 127.0.0.1:9600, [::1]:9600, "
+     ":9600 for all addresses of the machine, or \"\" for none\n"
+     "  admin: {listen: \"localhost\"}\n"
+     "                  ^\n"},
     {IN "outputs: [{type: stdout}]\nown_logs: true\n", NULL,
      "x.yaml:3:11: own_logs: with output \"stdout\" to stdout it would read what it writes, for "
      "ever: write false, or take another output\n"
@@ -276,10 +281,6 @@ static const bad unbuilt[] = {
     {IN OUT "reload: {on_change: true}\n", NULL,
      "x.yaml:3:1: `reload` is not built yet in this version of sluice\n"
      "  reload: {on_change: true}\n"
-     "  ^\n"},
-    {IN OUT "admin: {listen: \"127.0.0.1:9600\"}\n", NULL,
-     "x.yaml:3:1: `admin` is not built yet in this version of sluice\n"
-     "  admin: {listen: \"127.0.0.1:9600\"}\n"
      "  ^\n"},
     {IN OUT "metadata:\n  source: api\n", NULL,
      "x.yaml:3:1: `metadata` is not built yet in this version of sluice\n"
@@ -738,6 +739,7 @@ START_TEST(fills_in_every_field)
     sl_config *c = parse(
         "cluster: c1\nnode: n1\nfields: {f: g}\nstate_dir: /s\nmemory_limit: 8MiB\n"
         "checkpoint_interval: 2s\nshutdown_timeout: 3s\nown_logs: true\n"
+        "admin: {listen: \"[::1]:9\"}\n"
         "log: {level: error, format: logfmt}\n"
         "inputs: [{path: /p, start_at: end, follow: poll, max_record: 1KiB, partial_timeout: 4s,\n"
         "  on_oversize: drop, skip_empty: true,\n"
@@ -761,6 +763,7 @@ START_TEST(fills_in_every_field)
     ck_assert_uint_eq(c->checkpoint_interval_ms, 2000);
     ck_assert_uint_eq(c->shutdown_timeout_ms, 3000);
     ck_assert(c->own_logs);
+    ck_assert_str_eq(c->admin_listen, "[::1]:9");
     ck_assert_int_eq(c->log_level, SL_LOG_ERROR);
     ck_assert_int_eq(c->log_format, SL_LOG_LOGFMT);
     ck_assert_str_eq(c->inputs[0].path, "/p");

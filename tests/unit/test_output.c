@@ -500,13 +500,15 @@ START_TEST(retries_are_counted)
 {
     static const char *const script[] = {"R", "R", "D", NULL};
     struct near near = {0};
+    sl_output_numbers numbers;
 
     near.far = (struct far_end){.script = script, .how = LATER};
     set_up(&near, &far_patient, 1);
     put(&near, "a");
     while (near.emptied == 0)
         uv_run(&near.loop, UV_RUN_ONCE);
-    ck_assert_uint_eq(sl_output_retries(near.output), 2);
+    sl_output_look(near.output, &numbers);
+    ck_assert_uint_eq(numbers.retries, 2);
     ck_assert(sl_output_is_idle(near.output));
     sl_output_free(near.output); /* idle: may be freed without being closed */
     tear_down(&near);

@@ -15,6 +15,11 @@ static void on_reload(void *arg)
     sl_buf_add_text(arg, "reload ");
 }
 
+static void on_status(void *arg)
+{
+    sl_buf_add_text(arg, "status ");
+}
+
 static const struct {
     int numbers[4];
     const char *calls;
@@ -22,6 +27,7 @@ static const struct {
     {{SIGTERM}, "stop 1 "},
     {{SIGINT}, "stop 1 "},
     {{SIGHUP}, "reload "},
+    {{SIGUSR1, SIGUSR1, SIGTERM}, "status status stop 1 "},
     {{SIGTERM, SIGTERM}, "stop 1 stop 2 "},
     {{SIGINT, SIGTERM, SIGINT}, "stop 1 stop 2 stop 3 "},
     {{SIGHUP, SIGINT, SIGHUP, SIGTERM}, "reload stop 1 reload stop 2 "},
@@ -34,7 +40,7 @@ START_TEST(signals_become_calls)
     sl_signals *s;
 
     ck_assert_int_eq(uv_loop_init(&loop), 0);
-    s = sl_signals_new(&loop, &(sl_signal_calls){on_stop, on_reload, &calls});
+    s = sl_signals_new(&loop, &(sl_signal_calls){on_stop, on_reload, on_status, &calls});
     raise(SIGPIPE); /* would kill us */
     for (const int *number = rows[_i].numbers; number < rows[_i].numbers + 4 && *number; number++) {
         size_t before = calls.len;
