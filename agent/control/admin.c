@@ -94,10 +94,8 @@ static void make_way(door *d, uint64_t now)
     {
         visitor *v = SL_CONTAINER_OF(link, visitor, link);
 
-        if (!v->asked && now - v->since_ms >= SILENT_MS) {
+        if (!v->asked && now - v->since_ms >= SILENT_MS)
             show_out(v);
-            return;
-        }
     }
 }
 

@@ -9,7 +9,7 @@
  * Fails    a port that is in use is said once a minute and asked for again: logs go on being shipped
  * Limits   64 connections, 16 KiB for a request's head, 4 KiB for its body, which is thrown away;
  *          10 s of silence, 30 s in all; 8 answers above 16 KiB at a time, else 503. While it is
- *          nearly full, the oldest one that has not asked anything for a second has to go */
+ *          nearly full, who has not asked anything for a second has to go */
 #ifndef SL_CONTROL_ADMIN_H
 #define SL_CONTROL_ADMIN_H
 
