@@ -43,6 +43,7 @@ typedef struct door {
     uv_timer_t timer;
     sl_link visitors; /* the oldest first */
     unsigned count;
+    uint64_t swept_ms;
 } door;
 
 /* One connection. */
@@ -99,10 +100,14 @@ static void make_way(door *d, uint64_t now)
     }
 }
 
+/* Once a second, however much is going on. */
 static void sweep(door *d)
 {
     uint64_t now = sl_now_ms(d->admin->options.clock);
 
+    if (now - d->swept_ms < SWEEP_MS)
+        return;
+    d->swept_ms = now;
     SL_LIST_EACH(&d->visitors, link)
     {
         visitor *v = SL_CONTAINER_OF(link, visitor, link);
@@ -342,26 +347,28 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 
 static void on_timer(uv_timer_t *timer);
 
+/* Who left makes place for the next one, whom the library looks for in its next turn. */
 static void turn(door *d)
 {
     MHD_UNSIGNED_LONG_LONG wait = 0;
+    unsigned before = d->count;
 
+    sweep(d);
     (void)MHD_run(d->daemon);
-    if (d->count == 0) {
+    if (before == 0 && d->count == 0) {
         uv_timer_stop(&d->timer);
         return;
     }
-    if (MHD_get_timeout(d->daemon, &wait) != MHD_YES || wait > SWEEP_MS)
+    if (d->count < before)
+        wait = 0;
+    else if (MHD_get_timeout(d->daemon, &wait) != MHD_YES || wait > SWEEP_MS)
         wait = SWEEP_MS;
     uv_timer_start(&d->timer, on_timer, wait, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    door *d = SL_CONTAINER_OF(timer, door, timer);
-
-    sweep(d);
-    turn(d);
+    turn(SL_CONTAINER_OF(timer, door, timer));
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
