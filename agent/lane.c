@@ -712,7 +712,7 @@ bool sl_lane_look(const sl_lane *l, const sl_source *s, sl_lane_view *out)
                           .books = sl_account_books(&c->account),
                           .unread = sl_peek_unread(&c->tail)};
     if (out->unread > 0)
-        out->oldest_ns = sl_peek_oldest_ns(&c->tail, sl_wall_ns(l->options.clock));
+        out->oldest_ns = sl_peek_oldest_ns(&c->tail);
     for (int i = 0; i < SL_STREAMS; i++)
         out->positions[i] = sl_account_frontier(&c->account, (sl_stream)i);
     return true;

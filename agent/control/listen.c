@@ -54,6 +54,7 @@ sl_err sl_listen_tcp(const char *address, int *fd, unsigned *port)
     char everywhere[16];
     sl_err err;
 
+    *fd = -1;
     if (!sl_address_parse(address, &a))
         return UV_EINVAL;
     err = open_tcp(&a, fd);

@@ -1,8 +1,6 @@
 /* peek.c - see peek.h. */
 #include "read/peek.h"
 
-#include "read/decode_cri.h"
-
 #include <sys/uio.h>
 
 #define LINE_BYTES 4096 /* enough for the header of any line, and for all of most */
@@ -56,21 +54,15 @@ uint64_t sl_peek_unread(const sl_tail *t)
 }
 
 /* The time of the line at `offset`; 0: not in memory, or it has none. */
-static int64_t line_ns(const sl_tail *t, const sl_generation *g, uint64_t offset, int64_t now_ns)
+static int64_t line_ns(const sl_tail *t, const sl_generation *g, uint64_t offset)
 {
     char bytes[LINE_BYTES];
     struct iovec part = {bytes, sizeof bytes};
     ssize_t n = preadv2(g->fd, &part, 1, (off_t)offset, RWF_NOWAIT);
     const char *newline = n > 0 ? memchr(bytes, '\n', (size_t)n) : NULL;
-    sl_decoder decoder = t->decoder; /* a copy: the line comes again */
-    sl_line line = {.first = true, .last = newline != NULL};
-    sl_record rec;
+    size_t len = newline ? (size_t)(newline - bytes) : (size_t)n;
 
-    if (n <= 0)
-        return 0;
-    line.bytes = (sl_slice){bytes, newline ? (size_t)(newline - bytes) : (size_t)n};
-    sl_decode(&decoder, &line, now_ns, &rec);
-    return rec.flags & SL_IS_RAW ? 0 : sl_cri_time_ns(rec.time);
+    return n > 0 ? sl_line_time_ns((sl_slice){bytes, len}, t->decoder.format) : 0;
 }
 
 static int64_t written_ns(const sl_generation *g)
@@ -82,7 +74,7 @@ static int64_t written_ns(const sl_generation *g)
     return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
 }
 
-int64_t sl_peek_oldest_ns(const sl_tail *t, int64_t now_ns)
+int64_t sl_peek_oldest_ns(const sl_tail *t)
 {
     const sl_generation *g = sl_source_at(t->source, t->at.seq);
     uint64_t from;
@@ -96,6 +88,6 @@ int64_t sl_peek_oldest_ns(const sl_tail *t, int64_t now_ns)
     if (from == 0 && g->first_ns)
         return g->first_ns;
     if (g->body == SL_BODY_OPEN && !g->packed && !t->inside)
-        ns = line_ns(t, g, from, now_ns);
+        ns = line_ns(t, g, from);
     return ns ? ns : written_ns(g);
 }

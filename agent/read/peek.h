@@ -17,6 +17,6 @@ uint64_t sl_peek_unread(const sl_tail *t);
 /* When the first of them was written; *unread was > 0.
  * returns  its line's time; if that cannot be told without waiting, when its file was last written;
  *          0: neither is known */
-int64_t sl_peek_oldest_ns(const sl_tail *t, int64_t now_ns);
+int64_t sl_peek_oldest_ns(const sl_tail *t);
 
 #endif

@@ -55,6 +55,15 @@ class Deploy(unittest.TestCase):
         )
         self.assertIn("/etc/sluice/" + next(iter(configmap["data"])), self.container["args"])
 
+    def test_probes_ask_where_the_agent_listens(self):
+        config = yaml.safe_load(load("configmap.yaml")["data"]["sluice.yaml"])
+        (port,) = self.container["ports"]
+        self.assertEqual(config["admin"]["listen"], f":{port['containerPort']}")
+        for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+            self.assertEqual(
+                self.container[probe]["httpGet"], {"path": path, "port": port["name"]}
+            )
+
     def test_agent_takes_the_configmap(self):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(load("configmap.yaml")["data"]["sluice.yaml"])
