@@ -207,6 +207,13 @@ static void add_retries(sl_buf *out, const char *labels, const sl_lane_numbers *
     add_count(out, "sluice_retries_total", labels, n->output.retries);
 }
 
+/* Of those who tell: for a local file there is no wire, and 0 would be a lie for a silent plugin. */
+static void add_wire(sl_buf *out, const char *labels, const sl_lane_numbers *n)
+{
+    if (n->output.wire_bytes > 0)
+        add_count(out, "sluice_wire_bytes_total", labels, n->output.wire_bytes);
+}
+
 static void add_memory(sl_buf *out, const char *labels, const sl_lane_numbers *n)
 {
     add_count(out, "sluice_memory_bytes", labels, n->memory);
@@ -230,6 +237,8 @@ static const struct output_row {
      "0: the last answer was a failure, or a batch has been out for 30 s without any.", add_up},
     {"sluice_retries_total", "counter", "Batches of which something had to be sent again.",
      add_retries},
+    {"sluice_wire_bytes_total", "counter",
+     "Bytes that the output put on the wire, after compression; of those that tell.", add_wire},
     {"sluice_memory_bytes", "gauge",
      "Memory held of the output's share of memory_limit: batches and unfinished records.",
      add_memory},

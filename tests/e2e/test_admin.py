@@ -191,7 +191,7 @@ class Numbers(Case):
         self.assert_promtool(m)
         self.assertLess(m["process_start_time_seconds", frozenset()], time.time())
         fds = m["process_open_fds", frozenset()]
-        self.assertLessEqual(abs(fds - len(sluice.life.files())), 2)
+        self.assertLess(abs(fds - len(sluice.life.files())), 8, "connections and checkpoints come and go")
         self.assert_stops(sluice)
 
     def test_p3_holds_in_each_of_200_scrapes_while_an_output_retries(self):

@@ -516,6 +516,64 @@ START_TEST(retries_are_counted)
 }
 END_TEST
 
+/* Each sending has its duration; the far end is down from its first failure to its next success. */
+START_TEST(a_failing_far_end_is_down_until_it_delivers)
+{
+    static const char *const script[] = {"R", "D", NULL};
+    struct near near = {0};
+    sl_output_numbers numbers;
+
+    near.far = (struct far_end){.script = script, .how = SILENT};
+    set_up(&near, &far_patient, 1);
+    put(&near, "a");
+    near.clock.ms += 40;
+    answer_all(&near.far);
+    uv_run(&near.loop, UV_RUN_ONCE);
+    near.clock.ms += 700;
+    sl_output_look(near.output, &numbers);
+    ck_assert(!numbers.up);
+    ck_assert_uint_eq(numbers.down_ms, 700);
+    ck_assert_uint_eq(numbers.retries, 1);
+    run_until_sent(&near, 2);
+    answer_all(&near.far);
+    while (near.emptied == 0)
+        uv_run(&near.loop, UV_RUN_ONCE);
+    sl_output_look(near.output, &numbers);
+    ck_assert(numbers.up);
+    ck_assert_uint_eq(numbers.sent.counts[3], 1); /* 25 ms < 40 ms <= 50 ms */
+    sl_output_free(near.output);
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(a_far_end_that_says_nothing_is_down_after_a_while)
+{
+    static const char *const script[] = {"D", NULL};
+    struct near near = {0};
+    sl_output_numbers numbers;
+
+    near.far = (struct far_end){.script = script, .how = SILENT};
+    set_up(&near, &far_patient, 1);
+    near.clock.ms += 10 * SL_SILENT_MS; /* idle: that is no silence */
+    put(&near, "a");
+    near.clock.ms += SL_SILENT_MS - 1;
+    sl_output_look(near.output, &numbers);
+    ck_assert(numbers.up);
+    near.clock.ms++;
+    sl_output_look(near.output, &numbers);
+    ck_assert(!numbers.up);
+    ck_assert_uint_eq(numbers.down_ms, SL_SILENT_MS);
+    ck_assert_uint_eq(numbers.out, 1);
+    answer_all(&near.far);
+    while (near.emptied == 0)
+        uv_run(&near.loop, UV_RUN_ONCE);
+    sl_output_look(near.output, &numbers);
+    ck_assert(numbers.up);
+    sl_output_free(near.output);
+    tear_down(&near);
+}
+END_TEST
+
 /* --- close --- */
 
 static const struct {
@@ -711,6 +769,8 @@ SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
         SL_ROWS(what_comes_back_goes_out_in_its_old_order, order_rows),
         SL_ROWS(backoff_doubles, backoff_rows), SL_ONE(far_end_may_ask_for_more_time),
         SL_ONE(complains_once_a_minute), SL_ONE(retries_are_counted),
+        SL_ONE(a_failing_far_end_is_down_until_it_delivers),
+        SL_ONE(a_far_end_that_says_nothing_is_down_after_a_while),
         SL_ROWS(close_gives_everything_back, close_rows), SL_ONE(close_ends_a_backoff),
         SL_ROWS(close_forgets_the_backoff, ending_rows), SL_ONE(giving_up_is_said_once_and_later),
         SL_ONE(a_plugin_that_does_not_open_leaves_nothing), SL_ONE(an_unused_output_can_be_freed),
