@@ -165,8 +165,7 @@ static void on_message(sl_lane *l, sl_cursor *c, sl_record *rec)
     if (b->row_count == 0 && l->options.max_age_ms > 0 && !l->draining)
         uv_timer_start(&l->age, on_age, l->options.max_age_ms, 0);
     mark = sl_account_mark(&c->account, &l->pool, b, rec->stream, rec->at.seq, c->block_name);
-    if (SL_UNLIKELY(b->marks[mark]->records ==
-                    0)) /* all of a mark count from the first one's time */
+    if (SL_UNLIKELY(b->marks[mark]->records == 0)) /* the others count as old as this one */
         b->marks[mark]->time_ns = sl_cri_time_ns(rec->time);
     encoded = sl_encode(l->encoder, c->block, rec, b->payload + b->used);
     sl_batch_added(b, mark, &encoded, rec);
