@@ -234,7 +234,7 @@ static const struct output_row {
     void (*add)(sl_buf *out, const char *labels, const sl_lane_numbers *n);
 } output_rows[] = {
     {"sluice_output_up", "gauge",
-     "0: the last answer was a failure, or a batch has been out for 30 s without any.", add_up},
+     "0: it was given up, the last answer was a failure, or none came for 30 s.", add_up},
     {"sluice_retries_total", "counter", "Batches of which something had to be sent again.",
      add_retries},
     {"sluice_wire_bytes_total", "counter",

@@ -573,7 +573,7 @@ void sl_output_look(const sl_output *o, sl_output_numbers *out)
 
     if (!since && o->in_flight > 0 && now - o->silent_ms >= SL_SILENT_MS)
         since = o->silent_ms;
-    *out = (sl_output_numbers){.up = !since,
+    *out = (sl_output_numbers){.up = !since && (o->state == OUT_OPEN || o->state == OUT_BACKOFF),
                                .down_ms = since ? now - since : 0,
                                .retries = o->retries,
                                .wire_bytes = o->wire_bytes,

@@ -57,7 +57,7 @@ void sl_output_close(sl_output *o);
 
 /* What an operator asks of it. */
 typedef struct sl_output_numbers {
-    bool up;             /* not so: its last answer was a failure, or none came for SL_SILENT_MS */
+    bool up; /* not so: it is closed, its last answer was a failure, or none came in SL_SILENT_MS */
     uint64_t down_ms;    /* for how long it is not up */
     uint64_t retries;    /* batches that came back with something to send again */
     uint64_t wire_bytes; /* that the plugin says it put on the wire */
