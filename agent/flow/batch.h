@@ -46,7 +46,7 @@ typedef struct sl_row {
     uint64_t bytes;         /* of the file */
     uint32_t target, key;   /* where they stand in the arena; 0: none */
     uint32_t time;          /* where its SL_TIME_LEN bytes do */
-    uint32_t piece : 30;    /* as in sl_record */
+    uint32_t piece : 30;    /* of the place */
     bool answered : 1;      /* since it was sent last */
     bool again : 1;         /* that answer was RETRY */
 } sl_row;

@@ -107,12 +107,11 @@ static void bind(bound *b, const sl_template *t, const sl_facts *facts, filling 
 
         if (!constant || !last || last->kind != SL_PART_TEXT) {
             last = &b->parts[b->count++];
-            *last = (struct bound_part){part->kind, part->from, part->len};
+            *last = constant ? (struct bound_part){SL_PART_TEXT, at, 0}
+                             : (struct bound_part){part->kind, part->from, part->len};
         }
         if (!constant)
             continue;
-        if (last->kind != SL_PART_TEXT)
-            *last = (struct bound_part){SL_PART_TEXT, at, 0};
         fill_part(b, part, facts, as);
         last->len += (uint32_t)b->text.len - at;
     }

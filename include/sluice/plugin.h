@@ -115,7 +115,7 @@ typedef struct sl_item {
     sl_slice framed;        /* value with its frame, as it stands in the payload */
     sl_slice target;        /* the index, topic or path, rendered from its template */
     sl_slice generation;    /* with offset and piece: the record's place, its identity for ever */
-    uint64_t offset, piece; /* piece: of a split record, from 1; 0: it was not split */
+    uint64_t offset, piece; /* piece: 1 is the second one of a split record; else 0 */
     int64_t time_ns;        /* the record's own, since 1970, UTC */
 } sl_item;
 

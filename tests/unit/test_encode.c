@@ -6,6 +6,8 @@
 #include "shape/escape.h"
 #include "unit.h"
 
+#include <msgpack.h>
+
 /* The plain twin, beside the one that this machine uses. */
 char *plain_escape(char *out, const char *text, size_t len, bool *high);
 #define sl_escape plain_escape
@@ -20,6 +22,8 @@ char *plain_escape(char *out, const char *text, size_t len, bool *high);
 #define NAME "AAECAwQFBgcICQoLDA0ODw"
 #define FFFD "\xef\xbf\xbd"
 
+static sl_encoded encoded; /* by encode() */
+
 /* Encodes into memory of exactly the room that was promised; the sanitizer watches its end. */
 static char *encode(const sl_encoder_options *o, const sl_origin *origin, sl_record rec)
 {
@@ -27,14 +31,13 @@ static char *encode(const sl_encoder_options *o, const sl_origin *origin, sl_rec
     sl_block *block = sl_encoder_block(e, origin);
     char *text = sl_alloc(rec.text.len + SL_ESCAPE_OVERREAD);
     char *out = sl_alloc_raw(sl_encode_room(block, rec.text.len) + 1);
-    size_t len;
 
     memcpy(text, rec.text.ptr, rec.text.len);
     rec.text.ptr = text;
     rec.time = TIME;
-    len = sl_encode(e, block, &rec, out).len;
-    ck_assert_uint_le(len, sl_encode_room(block, rec.text.len));
-    out[len] = '\0';
+    encoded = sl_encode(e, block, &rec, out);
+    ck_assert_uint_le(encoded.len, sl_encode_room(block, rec.text.len));
+    out[encoded.len] = '\0';
     free(text);
     sl_block_free(block);
     sl_encoder_free(e);
@@ -437,7 +440,226 @@ START_TEST(all_bytes_escaped_fit_in_the_room)
 }
 END_TEST
 
-SL_UNIT(SL_ROWS(encodes_each_record, records), SL_ONE(escapes_all_values_and_leaves_empty_ones_out),
-        SL_ROWS(writes_each_offset, offsets), SL_ROWS(escapes_each_message_at_each_place, messages),
+/* --- schemas and encodings --- */
+
+#define TAIL_FLAGS "\"flags\":[\"truncated\",\"split\",\"partial\",\"raw\",\"multiline\"]"
+#define DOCKER_ID  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const sl_pairs team = {(const char *[]){"team.name", "message", "log", "pod", "stream"},
+                              (const char *[]){"blue", "no", "no", "no", "no"}, 5};
+static const sl_origin docker = {.namespace = S("shop"),
+                                 .pod = S("cart"),
+                                 .uid = S("1-2-3"),
+                                 .container = S("app"),
+                                 .restart = 300,
+                                 .generation = NAME,
+                                 .container_id = S(DOCKER_ID),
+                                 .container_runtime = S("docker")};
+static const sl_origin in_file = {.generation = NAME, .path = S("/logs/a.log"), .fields = &team};
+
+#define FLAT_HEAD "{\"timestamp\":\"" TIME "\",\"message\":"
+#define FLAT_KUBE                                                                                \
+    ",\"namespace\":\"shop\",\"pod\":\"cart\",\"uid\":\"1-2-3\",\"container\":\"app\",\"node\":" \
+    "\"n1\",\"restart\":300,\"generation\":\"" NAME "\",\"offset\":"
+#define FB_KUBE                                                                                \
+    ",\"kubernetes\":{\"pod_name\":\"cart\",\"namespace_name\":\"shop\",\"pod_id\":\"1-2-3\"," \
+    "\"host\":\"n1\",\"container_name\":\"app\",\"docker_id\":\"" DOCKER_ID "\"}}"
+
+static const struct {
+    sl_schema schema;
+    bool timestamp;
+    const sl_origin *origin;
+    sl_record rec;
+    const char *json;
+} shapes[] = {
+    {SL_SCHEMA_ECS,
+     false,
+     &docker,
+     {.text = S("x"), .at = {1, 70000}},
+     HEAD("x") ",\"stream\":\"stdout\",\"kubernetes\":{\"namespace\":\"shop\",\"node\":{\"name\":"
+               "\"n1\"},\"pod\":{\"name\":\"cart\",\"uid\":\"1-2-3\"},\"container\":{\"name\":"
+               "\"app\"}},\"container\":{\"id\":\"" DOCKER_ID "\",\"runtime\":\"docker\"},"
+               "\"host\":{\"name\":\"n1\"}," AGENT ",\"sluice\":{\"restart\":300}" LOG "70000}}"},
+    {SL_SCHEMA_ECS,
+     false,
+     &in_file,
+     {.text = S("x"), .flags = 31},
+     HEAD("x") ",\"stream\":\"stdout\",\"kubernetes\":{\"node\":{\"name\":\"n1\"}},\"host\":{"
+               "\"name\":\"n1\"}," AGENT ",\"sluice\":{\"restart\":0},\"team\":{\"name\":\"blue\"},"
+               "\"pod\":\"no\",\"log\":{\"generation\":\"" NAME "\",\"file\":{\"path\":"
+               "\"/logs/a.log\"},\"offset\":0," TAIL_FLAGS "}}"},
+    {SL_SCHEMA_FLAT,
+     false,
+     &docker,
+     {.text = S("a\"b"), .stream = SL_STDERR, .at = {1, 127}},
+     FLAT_HEAD "\"a\\\"b\",\"stream\":\"stderr\"" FLAT_KUBE "127}"},
+    {SL_SCHEMA_FLAT,
+     false,
+     &docker,
+     {.text = S("\xff"), .stream = SL_RAW, .flags = 31, .at = {1, UINT64_MAX}},
+     FLAT_HEAD "\"" FFFD "\"" FLAT_KUBE "18446744073709551615," TAIL_FLAGS "}"},
+    {SL_SCHEMA_FLAT,
+     false,
+     &in_file,
+     {.text = S("")},
+     FLAT_HEAD "\"\",\"stream\":\"stdout\",\"node\":\"n1\",\"restart\":0,\"path\":\"/logs/a.log\","
+               "\"generation\":\"" NAME "\",\"team.name\":\"blue\",\"log\":\"no\",\"pod\":\"no\","
+               "\"offset\":0}"},
+    {SL_SCHEMA_FLUENTBIT,
+     false,
+     &docker,
+     {.text = S("x"), .written = S("2026-11-23T05:29:00.123+01:00"), .flags = 31},
+     "{\"log\":\"x\",\"stream\":\"stdout\",\"time\":\"2026-11-23T05:29:00.123+01:00\"" FB_KUBE},
+    {SL_SCHEMA_FLUENTBIT,
+     true,
+     &docker,
+     {.text = S("\"\xff")},
+     "{\"@timestamp\":\"" TIME "\",\"log\":\"\\\"" FFFD "\",\"stream\":\"stdout\",\"time\":\"" TIME
+     "\"" FB_KUBE},
+    {SL_SCHEMA_FLUENTBIT,
+     false,
+     &in_file,
+     {.text = S(""), .stream = SL_RAW},
+     "{\"log\":\"\",\"time\":\"" TIME "\",\"kubernetes\":{\"host\":\"n1\"},\"team\":{\"name\":"
+     "\"blue\"},\"message\":\"no\",\"pod\":\"no\"}"},
+};
+
+START_TEST(writes_each_schema)
+{
+    sl_encoder_options o = {.schema = shapes[_i].schema,
+                            .timestamp = shapes[_i].timestamp,
+                            .constants = {.node = "n1"}};
+    char *got = encode(&o, shapes[_i].origin, shapes[_i].rec);
+
+    ck_assert_str_eq(got, shapes[_i].json);
+    free(got);
+}
+END_TEST
+
+/* As JSON, so that what msgpack-c reads can be compared with what we wrote as JSON. */
+static void print_object(const msgpack_object *o, sl_buf *out)
+{
+    const char *comma = "";
+
+    if (o->type == MSGPACK_OBJECT_STR) {
+        sl_buf_add_text(out, "\"");
+        sl_buf_add_json(out, (sl_slice){o->via.str.ptr, o->via.str.size});
+        sl_buf_add_text(out, "\"");
+    } else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
+        sl_buf_add_format(out, "%llu", (unsigned long long)o->via.u64);
+    } else if (o->type == MSGPACK_OBJECT_ARRAY) {
+        sl_buf_add_text(out, "[");
+        for (uint32_t i = 0; i < o->via.array.size; i++, comma = ",") {
+            sl_buf_add_text(out, comma);
+            print_object(&o->via.array.ptr[i], out);
+        }
+        sl_buf_add_text(out, "]");
+    } else {
+        ck_assert_int_eq(o->type, MSGPACK_OBJECT_MAP);
+        sl_buf_add_text(out, "{");
+        for (uint32_t i = 0; i < o->via.map.size; i++, comma = ",") {
+            sl_buf_add_text(out, comma);
+            print_object(&o->via.map.ptr[i].key, out);
+            sl_buf_add_text(out, ":");
+            print_object(&o->via.map.ptr[i].val, out);
+        }
+        sl_buf_add_text(out, "}");
+    }
+}
+
+/* One record, and nothing behind it. */
+static void assert_packed_as(sl_slice packed, const char *json)
+{
+    msgpack_unpacked one;
+    sl_buf got = {0};
+    size_t at = 0;
+
+    msgpack_unpacked_init(&one);
+    ck_assert_int_eq(msgpack_unpack_next(&one, packed.ptr, packed.len, &at),
+                     MSGPACK_UNPACK_SUCCESS);
+    ck_assert_uint_eq(at, packed.len);
+    print_object(&one.data, &got);
+    ck_assert_slice_eq(sl_buf_slice(&got), json);
+    msgpack_unpacked_destroy(&one);
+    sl_buf_fini(&got);
+}
+
+START_TEST(msgpack_holds_what_json_does)
+{
+    sl_encoder_options o = {.schema = shapes[_i].schema,
+                            .timestamp = shapes[_i].timestamp,
+                            .constants = {.node = "n1"}};
+    char *json = encode(&o, shapes[_i].origin, shapes[_i].rec), *packed;
+
+    o.encoding = SL_ENCODING_MSGPACK;
+    packed = encode(&o, shapes[_i].origin, shapes[_i].rec);
+    assert_packed_as((sl_slice){packed, encoded.len}, json);
+    ck_assert_uint_eq(encoded.before + encoded.after, 0);
+    free(json);
+    free(packed);
+}
+END_TEST
+
+/* Around each size of a text's head, whole and broken. */
+static const size_t lengths[] = {0, 1, 31, 32, 255, 256, 65535, 65536, 100000};
+
+START_TEST(msgpack_and_raw_take_each_length)
+{
+    size_t len = lengths[_i];
+    char *text = sl_alloc(len + 1), *json, *packed, *raw;
+    sl_encoder_options o = {0};
+
+    for (int broken = 0; broken < 3; broken++) {
+        memset(text, broken == 2 ? 0xff : 'x', len); /* the last one grows threefold */
+        if (broken && len > 0)
+            text[len / 2] = '\xff';
+        o.encoding = SL_ENCODING_JSON;
+        json = encode(&o, &known, (sl_record){.text = {text, len}});
+        o.encoding = SL_ENCODING_MSGPACK;
+        packed = encode(&o, &known, (sl_record){.text = {text, len}});
+        assert_packed_as((sl_slice){packed, encoded.len}, json);
+        o.encoding = SL_ENCODING_RAW;
+        raw = encode(&o, &known, (sl_record){.text = {text, len}, .flags = 31});
+        ck_assert_uint_eq(encoded.len, len);
+        ck_assert(memcmp(raw, text, len) == 0);
+        free(json);
+        free(packed);
+        free(raw);
+    }
+    free(text);
+}
+END_TEST
+
+/* What a batch is told of it: where the time stands, and how much is frame. */
+START_TEST(says_where_the_time_stands)
+{
+    for (int k = 0; k < SL_ENCODINGS * SL_SCHEMAS * 2; k++) {
+        sl_template *before = frame(k % 2 ? "<%{id}>" : NULL), *after = frame("\n");
+        sl_encoder_options o = {.encoding = (sl_encoding)(k / 2 % SL_ENCODINGS),
+                                .schema = (sl_schema)(k / 2 / SL_ENCODINGS),
+                                .timestamp = k % 3 == 0,
+                                .frame = {.before = before, .after = after}};
+        char *got = encode(&o, &known, (sl_record){.text = S("x"), .at = {1, 5}});
+
+        ck_assert_uint_eq(encoded.before, k % 2 ? SL_NAME_LEN + 4 : 0);
+        ck_assert_uint_eq(encoded.after, 1);
+        ck_assert_int_eq(got[encoded.len - 1], '\n');
+        if (encoded.time != SL_NO_TIME)
+            ck_assert(memcmp(got + encoded.time, TIME, SL_TIME_LEN) == 0);
+        else
+            ck_assert(o.encoding == SL_ENCODING_TEXT || o.encoding == SL_ENCODING_RAW ||
+                      (o.schema == SL_SCHEMA_FLUENTBIT && !o.timestamp));
+        free(got);
+        sl_template_free(before);
+        sl_template_free(after);
+    }
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(encodes_each_record, records), SL_ROWS(writes_each_schema, shapes),
+        SL_ROWS(msgpack_holds_what_json_does, shapes),
+        SL_ROWS(msgpack_and_raw_take_each_length, lengths), SL_ONE(says_where_the_time_stands),
+        SL_ONE(escapes_all_values_and_leaves_empty_ones_out), SL_ROWS(writes_each_offset, offsets),
+        SL_ROWS(escapes_each_message_at_each_place, messages),
         SL_ONE(twins_agree_on_each_byte_at_each_place), SL_ONE(twins_agree_on_random_bytes),
         SL_ROWS(writes_text_for_people, texts), SL_ONE(all_bytes_escaped_fit_in_the_room))
