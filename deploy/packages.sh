@@ -9,7 +9,8 @@ set -eu
 
 build='build-essential cmake ninja-build pkg-config libuv1-dev zlib1g-dev libyaml-dev libmsgpack-dev
 libmd-dev libmicrohttpd-dev'
-test='check clang clang-format clang-tidy valgrind python3 python3-yaml prometheus'
+test='check clang clang-format clang-tidy valgrind python3 python3-msgpack
+ python3-yaml prometheus'
 
 case ${1:-} in
 build) wanted=$build ;;

@@ -134,7 +134,7 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static void measure(const char *format, const lines *l)
+static void measure(const char *format, sl_encoding encoding, const lines *l)
 {
     static const sl_origin origin = {
         .namespace = {"shop", 4},
@@ -143,7 +143,8 @@ static void measure(const char *format, const lines *l)
         .container = {"cart", 4},
         .generation = "AAECAwQFBgcICQoLDA0ODw",
     };
-    sl_encoder *e = sl_encoder_new(&(sl_encoder_options){.constants = {.node = "node-1"}});
+    sl_encoder *e = sl_encoder_new(
+        &(sl_encoder_options){.encoding = encoding, .constants = {.node = "node-1"}});
     sl_block *block = sl_encoder_block(e, &origin);
     char *out = sl_alloc_raw(OUT_SIZE);
     double decode[ROUNDS], both[ROUNDS];
@@ -155,12 +156,13 @@ static void measure(const char *format, const lines *l)
     }
     qsort(decode, ROUNDS, sizeof *decode, by_value);
     qsort(both, ROUNDS, sizeof *both, by_value);
-    printf("{\"bench\":\"codec\",\"format\":\"%s\",\"lines\":%zu,\"odd\":%zu,\"bytes\":%zu,"
+    printf("{\"bench\":\"codec\",\"format\":\"%s\",\"encoding\":\"%s\",\"lines\":%zu,\"odd\":%zu,"
+           "\"bytes\":%zu,"
            "\"out_bytes\":%zu,\"decode_ns_per_line\":%.1f,\"decode_encode_ns_per_line\":%.1f,"
            "\"decode_mb_per_s\":%.0f,\"decode_encode_mb_per_s\":%.0f}\n",
-           format, l->count, odd, l->bytes, written, decode[ROUNDS / 2] / (double)l->count,
-           both[ROUNDS / 2] / (double)l->count, (double)l->bytes * 1e3 / decode[ROUNDS / 2],
-           (double)l->bytes * 1e3 / both[ROUNDS / 2]);
+           format, sl_encoding_names[encoding], l->count, odd, l->bytes, written,
+           decode[ROUNDS / 2] / (double)l->count, both[ROUNDS / 2] / (double)l->count,
+           (double)l->bytes * 1e3 / decode[ROUNDS / 2], (double)l->bytes * 1e3 / both[ROUNDS / 2]);
 }
 
 int main(int argc, char **argv)
@@ -174,7 +176,9 @@ int main(int argc, char **argv)
         return 2;
     }
     docker = all_as_docker(&l);
-    measure("cri", &l);
-    measure("docker", &docker);
+    measure("cri", SL_ENCODING_JSON, &l);
+    measure("cri", SL_ENCODING_MSGPACK, &l);
+    measure("cri", SL_ENCODING_RAW, &l);
+    measure("docker", SL_ENCODING_JSON, &docker);
     return 0; /* what is in memory stays: the process ends */
 }

@@ -50,8 +50,9 @@ static const bad cfg_01[] = {
      "  memry_limit: 1MiB\n"
      "  ^\n"},
     {IN "outputs:\n  - name: archive\n    type: file\n    pth: /x\n", NULL,
-     "x.yaml:3:5: output \"archive\": path: is missing: file to append to; its folder has to be "
-     "there\n"
+     "x.yaml:3:5: output \"archive\": path: is missing: file to append to; with %{...} one of "
+     "many, "
+     "in folders that are made\n"
      "    - name: archive\n"
      "      ^\n"
      "x.yaml:5:5: output \"archive\": no option \"pth\", did you mean \"path\"?\n"
@@ -183,6 +184,34 @@ static const bad cfg_01[] = {
      "x.yaml:2:36: output \"null\": start_at: \"end\" is none of now, beginning\n"
      "  outputs: [{type: \"null\", start_at: end}]\n"
      "                                     ^\n"},
+    /* templates: each mistake at its own place */
+    {IN "outputs: [{type: file, path: \"/x/%{kubernetes.namespce}\"}]\n", NULL,
+     "x.yaml:2:36: output \"file\": path: no record has a field \"kubernetes.namespce\", did you "
+     "mean "
+     "\"kubernetes.namespace\"?\n"
+     "  outputs: [{type: file, path: \"/x/%{kubernetes.namespce}\"}]\n"
+     "                                     ^\n"},
+    {IN "outputs: [{type: file, path: \"/ü/%{+yyyy.mm.DD}\"}]\n", NULL,
+     "x.yaml:2:45: output \"file\": path: \"DD\" is no part of a date: there are yyyy yy MM dd HH "
+     "mm "
+     "ss; a text stands outside of %{...}\n"
+     "  outputs: [{type: file, path: \"/ü/%{+yyyy.mm.DD}\"}]\n"
+     "                                              ^\n"},
+    {IN "outputs:\n- type: file\n  path: /x/%{stream\n", NULL,
+     "x.yaml:4:12: output \"file\": path: %{ has no }; a plain %{ is written %%{\n"
+     "    path: /x/%{stream\n"
+     "             ^\n"},
+    {IN "outputs: [{type: file, path: \"/x/%{orchestrator.cluster.name}\"}]\n", NULL,
+     "x.yaml:2:36: output \"file\": path: `cluster` is not set, so no record has that field: set "
+     "it, "
+     "or write a default, %{orchestrator.cluster.name:-none}\n"
+     "  outputs: [{type: file, path: \"/x/%{orchestrator.cluster.name}\"}]\n"
+     "                                     ^\n"},
+    {IN "outputs: [{type: file, path: \"%{kubernetes.namespace}.log\"}]\n", NULL,
+     "x.yaml:2:30: output \"file\": path: \"%{kubernetes.namespace}.log\" is not an absolute path: "
+     "write it from the root on, \"/...\"\n"
+     "  outputs: [{type: file, path: \"%{kubernetes.namespace}.log\"}]\n"
+     "                               ^\n"},
     {IN "outputs: [{type: stdout, encoding: jsn}]\n", NULL,
      "x.yaml:2:36: output \"stdout\": encoding: \"jsn\" is none of json, text, msgpack, raw, did "
      "you mean "
@@ -382,11 +411,11 @@ static const bad unbuilt[] = {
      "x.yaml:2:49: output \"null\": `select.labels` is not built yet in this version of sluice\n"
      "  outputs: [{type: \"null\", filters: [x], select: {labels: x}}]\n"
      "                                                  ^\n"},
-    {IN "outputs: [{type: file, path: \"/x/%{+yyyy}\"}]\n", NULL,
-     "x.yaml:2:30: output \"file\": path: a template (%{...}) in a path is not built yet in this "
-     "version of sluice\n"
-     "  outputs: [{type: file, path: \"/x/%{+yyyy}\"}]\n"
-     "                               ^\n"},
+    {"state_dir: \"/x/%{+yyyy}\"\n" IN "outputs: [{type: \"null\"}]\n", NULL,
+     "x.yaml:1:12: state_dir: a template (%{...}) in a path is not built yet in this version of "
+     "sluice\n"
+     "  state_dir: \"/x/%{+yyyy}\"\n"
+     "             ^\n"},
 };
 
 START_TEST(reads_several_inputs_and_outputs)
