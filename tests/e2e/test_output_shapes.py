@@ -56,6 +56,7 @@ class Shapes(agent.Case):
         process = subprocess.Popen(
             [agent.SLUICE, "run", "-c", config], stderr=log,
             env={**os.environ, "POD_UID": "", "POD_NAME": ""})
+        self.addCleanup(process.wait, agent.PATIENCE)
         self.addCleanup(process.kill)
         agent.until("all is written", lambda: done() or self._fail_if_ended(process))
         return process
@@ -94,6 +95,9 @@ class Shapes(agent.Case):
             wanted = [json.loads(line) for line in text.splitlines()]
             self.assertEqual(len(wanted), len(LINES) + 1)
             got = list(msgpack.Unpacker(io.BytesIO(packed), raw=False))
+            for record in got[-1], wanted[-1]:  # what has no time has that of its reading
+                for name in "@timestamp", "timestamp", "time":
+                    record.pop(name, None)
             self.assertEqual(got, wanted)
             self.assertEqual([list(r) for r in got], [list(r) for r in wanted])  # in this order
 
@@ -152,8 +156,8 @@ class Shapes(agent.Case):
             self.assertEqual(file_of(pod, "stdout").parent.name, "2026.11.23")
 
     def test_no_name_leads_out_of_the_folder(self):
-        hostile = [".._.._..", "..._..._u", "a_...hidden_u", "n\x01_p\n_u", "x" * 100 + "_"
-                   + "y" * 100 + "_u"]
+        hostile = ["a_.._u", "b_._..", "c_...hidden_u", "n\x01_p\n_u",
+                   "x" * 100 + "_" + "y" * 100 + "_u"]
         for pod in hostile:
             self.pod(pod)
         base = self.folder / "deep" / "out"
@@ -162,8 +166,8 @@ class Shapes(agent.Case):
         config = self.configure([{
             "type": "file",
             "path": f"{base}/%{{kubernetes.namespace}}/%{{kubernetes.pod.name}}/x.log"}])
-        process = self.run_until(config, lambda: len(list(base.glob("*/*/x.log")) + list(
-            base.glob(".*/*/x.log"))) == len(hostile))
+        process = self.run_until(config,
+                                 lambda: len(list(base.glob("*/*/x.log"))) == len(hostile))
         self.stop(process)
         self.assertEqual(self.everything(base), before)
         for path in base.rglob("*"):
@@ -190,7 +194,7 @@ class Shapes(agent.Case):
             return size and size == before
         process = self.run_until(config, grew)
         process.kill()
-        process.wait()
+        process.wait(agent.PATIENCE)
         whole = out.read_bytes()
         with open(out, "ab") as f:
             f.write(suffix(whole))
