@@ -39,7 +39,7 @@ struct out {
     uv_fs_t write;
     sl_batch *batch; /* NULL: none is out */
     sl_slice rest;   /* of its payload */
-    bool torn;       /* the last line that was written is not whole: it needs an end */
+    size_t begun;    /* bytes of the first record that were written before, when it was sent last */
 };
 
 /* --- answers --- */
@@ -75,7 +75,8 @@ static void answer_written(struct out *s, const char *reason)
             break;
         written -= item.framed.len;
     }
-    s->torn = s->torn || written > 0;
+    s->begun =
+        written; /* the record that comes first next time: what is left goes out again first */
     answer(s, i, reason);
 }
 
@@ -94,19 +95,6 @@ static void on_error(struct out *s, int err)
 
 /* --- writing --- */
 
-static sl_slice next_bytes(const struct out *s)
-{
-    return s->torn ? sl_str("\n") : s->rest;
-}
-
-static void took_bytes(struct out *s, size_t n)
-{
-    if (s->torn)
-        s->torn = false;
-    else
-        s->rest = sl_slice_from(s->rest, n);
-}
-
 static ssize_t write_small(int fd, sl_slice bytes)
 {
     struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -121,7 +109,7 @@ static ssize_t write_small(int fd, sl_slice bytes)
 /* returns  bytes written, or a negative errno; UV_EAGAIN: there is no room */
 static ssize_t write_some(const struct out *s)
 {
-    sl_slice bytes = next_bytes(s);
+    sl_slice bytes = s->rest;
     ssize_t n;
 
     if (s->way == BY_SEND)
@@ -150,7 +138,7 @@ static void write_rest(struct out *s)
             on_error(s, n ? (int)n : UV_EIO);
             return;
         }
-        took_bytes(s, (size_t)n);
+        s->rest = sl_slice_from(s->rest, (size_t)n);
     }
     answer_written(s, "");
 }
@@ -168,8 +156,7 @@ static void on_written(uv_fs_t *req);
 
 static void write_in_pool(struct out *s)
 {
-    sl_slice bytes = next_bytes(s);
-    uv_buf_t buf = uv_buf_init((char *)bytes.ptr, (unsigned)bytes.len);
+    uv_buf_t buf = uv_buf_init((char *)s->rest.ptr, (unsigned)s->rest.len);
 
     s->write.data = s;
     /* at -1: where the open file stands, which those who share it move as well */
@@ -186,7 +173,7 @@ static void on_written(uv_fs_t *req)
         on_error(s, n ? (int)n : UV_EIO);
         return;
     }
-    took_bytes(s, (size_t)n);
+    s->rest = sl_slice_from(s->rest, (size_t)n);
     if (s->rest.len > 0)
         write_in_pool(s);
     else
@@ -198,7 +185,7 @@ static void stdout_send(void *self, sl_batch *batch)
     struct out *s = self;
 
     s->batch = batch;
-    s->rest = s->host->payload(batch);
+    s->rest = sl_slice_from(s->host->payload(batch), s->begun);
     if (s->way == BY_POOL)
         write_in_pool(s);
     else
