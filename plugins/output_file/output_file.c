@@ -32,7 +32,7 @@ struct target {
     char *path; /* NULL: none */
     int fd;
     off_t end;     /* before what is written */
-    off_t cut;     /* bytes of half a record that were cut off, and were not reported yet */
+    off_t cut;     /* bytes of half a record that were cut off when it was opened */
     bool torn;     /* what a failed write left behind `end` could not be cut off yet */
     uint64_t used; /* when it was used last, in runs */
 };
@@ -41,6 +41,7 @@ struct target {
 struct run {
     uint32_t first, n;
     sl_slice path, bytes;
+    off_t cut; /* bytes of half a record that its file ended with */
     sl_err result;
 };
 
@@ -332,7 +333,7 @@ static sl_err append(const struct file *f, struct target *t, sl_slice bytes)
     return err;
 }
 
-static sl_err write_run(struct file *f, const struct run *r)
+static sl_err write_run(struct file *f, struct run *r)
 {
     struct target *t = f->many ? find_target(f, r->path) : &f->targets[0];
     sl_err err = 0;
@@ -340,6 +341,7 @@ static sl_err write_run(struct file *f, const struct run *r)
     if (!t->path) {
         t->path = strndup(r->path.ptr, r->path.len);
         err = t->path ? open_target(f, t) : UV_ENOMEM;
+        r->cut = t->cut;
     }
     if (err)
         return err;
@@ -373,12 +375,12 @@ static void write_batch(uv_work_t *job)
 
 /* --- sending --- */
 
-static void say_cut(const struct file *f, struct target *t)
+static void say_cut(const struct file *f, sl_slice path, off_t cut)
 {
-    if (t->cut > 0)
-        f->host->log(f->host, SL_LOG_WARN, "cut off half a %s that a crash left: %lld bytes of %s",
-                     f->msgpack ? "record" : "line", (long long)t->cut, t->path);
-    t->cut = 0;
+    if (cut > 0)
+        f->host->log(f->host, SL_LOG_WARN,
+                     "cut off half a %s that a crash left: %lld bytes of %.*s",
+                     f->msgpack ? "record" : "line", (long long)cut, (int)path.len, path.ptr);
 }
 
 static void answer_run(const struct file *f, const struct run *r)
@@ -399,10 +401,10 @@ static void on_written(uv_work_t *job, int status)
     struct file *f = job->data;
 
     (void)status; /* it is never cancelled */
-    for (struct target *t = f->targets; f->many && t < f->targets + MAX_OPEN; t++)
-        say_cut(f, t);
-    for (const struct run *r = f->runs; r < f->runs + f->run_count; r++)
+    for (const struct run *r = f->runs; r < f->runs + f->run_count; r++) {
+        say_cut(f, r->path, r->cut);
         answer_run(f, r);
+    }
 }
 
 static struct run *add_run(struct file *f)
@@ -431,7 +433,7 @@ static void find_runs(struct file *f)
         if (!r || r->path.len != item.target.len ||
             memcmp(r->path.ptr, item.target.ptr, r->path.len) != 0) {
             r = add_run(f);
-            *r = (struct run){i, 0, item.target, {item.framed.ptr, 0}, 0};
+            *r = (struct run){.first = i, .path = item.target, .bytes = {item.framed.ptr, 0}};
         }
         r->n++;
         r->bytes.len += item.framed.len;
@@ -447,8 +449,8 @@ static void file_send(void *self, sl_batch *batch)
     if (f->many)
         find_runs(f);
     else
-        *add_run(f) =
-            (struct run){0, f->host->count(batch), sl_str(f->path), f->host->payload(batch), 0};
+        *add_run(f) = (struct run){
+            .n = f->host->count(batch), .path = sl_str(f->path), .bytes = f->host->payload(batch)};
     f->job.data = f;
     uv_queue_work(f->host->loop, &f->job, write_batch, on_written);
 }
@@ -489,7 +491,7 @@ static sl_err open_only(struct file *f)
     f->targets[0].path = strdup(f->path);
     err = f->targets[0].path ? open_target(f, &f->targets[0]) : UV_ENOMEM;
     if (!err)
-        say_cut(f, &f->targets[0]);
+        say_cut(f, sl_str(f->path), f->targets[0].cut);
     return err;
 }
 

@@ -17,7 +17,8 @@ struct sl_batch {
     size_t record_len; /* with its newline; all have the same */
     uint32_t count, unanswered;
     char *answers;
-    char reason[512]; /* the last one */
+    char reason[512];     /* the last one */
+    const char **targets; /* of each record; NULL: none */
 };
 
 typedef struct sl_hand_host {
@@ -45,6 +46,8 @@ static inline void sl_hand_record(const sl_batch *b, uint32_t i, sl_item *out)
 
     ck_assert_uint_lt(i, b->count);
     *out = (sl_item){.framed = {at, b->record_len}, .value = {at, b->record_len - 1}};
+    if (b->targets)
+        out->target = sl_str(b->targets[i]);
 }
 
 static inline void sl_hand_answer(sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
@@ -82,7 +85,8 @@ static inline void sl_hand_log(const sl_host *host, sl_level level, const char *
 }
 
 /* self   plugin->self_size bytes with the options filled in */
-static inline sl_err sl_hand_open(sl_hand_host *h, const sl_plugin *plugin, const void *self)
+static inline sl_err sl_hand_open_encoded(sl_hand_host *h, const sl_plugin *plugin,
+                                          const void *self, const char *encoding)
 {
     *h = (sl_hand_host){.plugin = plugin,
                         .host = {.size = sizeof h->host,
@@ -92,11 +96,17 @@ static inline sl_err sl_hand_open(sl_hand_host *h, const sl_plugin *plugin, cons
                                  .record = sl_hand_record,
                                  .answer = sl_hand_answer,
                                  .give_up = sl_hand_give_up,
-                                 .log = sl_hand_log}};
+                                 .log = sl_hand_log,
+                                 .encoding = encoding}};
     ck_assert_int_eq(uv_loop_init(&h->loop), 0);
     h->self = sl_alloc(plugin->self_size);
     memcpy(h->self, self, plugin->self_size);
     return plugin->output.open(h->self, &h->host);
+}
+
+static inline sl_err sl_hand_open(sl_hand_host *h, const sl_plugin *plugin, const void *self)
+{
+    return sl_hand_open_encoded(h, plugin, self, "json");
 }
 
 /* Closes the plugin unless it did not open, and whatever it left on the loop is a failure. */

@@ -229,7 +229,53 @@ START_TEST(gate_closes_and_opens)
 }
 END_TEST
 
+/* Targets, keys and times beside the payload stay with their records, whatever is sent again. */
+START_TEST(keeps_what_stands_beside_the_payload)
+{
+    static const char *const targets[] = {"one", "one", "", "two", "two"};
+    sl_record rec = {.at = {1, 0}, .bytes = ROW_BYTES, .time = time, .piece = 3};
+    sl_item item;
+    sl_batch *b;
+    size_t room;
+
+    begin();
+    b = sl_batch_new(&pool, 500);
+    room = b->texts;
+    for (uint32_t i = 0; i < 5; i++) {
+        uint32_t mark = sl_account_mark(&account, &pool, b, SL_STDOUT, 1, name);
+        sl_encoded encoded = {.len = 1 + i,
+                              .time = SL_NO_TIME,
+                              .texts = targets[i][0] ? (uint64_t)targets[i][0] : 1,
+                              .target = sl_str(targets[i]),
+                              .key = sl_str(i < 3 ? NULL : "key")};
+
+        rec.at.offset = i * ROW_BYTES;
+        memset(b->payload + b->used, (char)('a' + i), encoded.len);
+        sl_batch_added(b, mark, &encoded, &rec);
+        account.books.read += ROW_BYTES;
+    }
+    /* "one" once, "", "two" and "key" once, and five times */
+    ck_assert_uint_eq(room - b->texts, 5 * SL_TIME_LEN + 3 + 3 + 3 + 4 * SL_TEXT_BYTES);
+    for (uint32_t round = 0; round < 2; round++) {
+        ck_assert(answer(b, round ? "drr" : "drdrr"));
+        ck_assert_uint_eq(sl_batch_count(b), 3 - round);
+        sl_batch_item(b, 0, &item);
+        ck_assert_slice_eq(item.target, round ? "two" : "one");
+        ck_assert_int_eq(item.key.ptr == NULL, !round);
+        sl_batch_item(b, sl_batch_count(b) - 1, &item);
+        ck_assert_slice_eq(item.framed, "eeeee");
+        ck_assert_slice_eq(item.target, "two");
+        ck_assert_slice_eq(item.key, "key");
+        ck_assert_int_eq(item.time_ns, 1795408140123456789);
+        ck_assert_uint_eq(item.piece, 3);
+    }
+    ck_assert(!answer(b, "dd"));
+    sl_batch_free(&pool, b);
+    sl_batch_pool_fini(&pool);
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(keeps_what_is_to_be_sent_again, remainders),
         SL_ROWS(frontier_waits_for_the_oldest, orders), SL_ONE(generations_have_marks_of_their_own),
         SL_ONE(marks_do_not_outlive_their_batch), SL_ONE(open_part_holds_its_stream_alone),
-        SL_ONE(gate_closes_and_opens))
+        SL_ONE(gate_closes_and_opens), SL_ONE(keeps_what_stands_beside_the_payload))

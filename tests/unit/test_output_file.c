@@ -12,7 +12,7 @@
 extern const sl_plugin sl_plugin_file;
 
 /* As the host fills it in. */
-static sl_err open_plugin(sl_hand_host *h, const char *path, bool sync)
+static sl_err open_encoded(sl_hand_host *h, const char *path, bool sync, const char *encoding)
 {
     char self[8192] = {0};
 
@@ -23,7 +23,12 @@ static sl_err open_plugin(sl_hand_host *h, const char *path, bool sync)
         else
             memcpy(self + o->offset, &sync, sizeof sync);
     }
-    return sl_hand_open(h, &sl_plugin_file, self);
+    return sl_hand_open_encoded(h, &sl_plugin_file, self, encoding);
+}
+
+static sl_err open_plugin(sl_hand_host *h, const char *path, bool sync)
+{
+    return open_encoded(h, path, sync, "json");
 }
 
 static bool has_said(sl_hand_host *h, const char *text)
@@ -38,6 +43,14 @@ static void write_file(const char *path, const char *bytes, size_t len)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
+    close(fd);
+}
+
+static void append_to(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_APPEND);
+
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
 }
 
@@ -261,6 +274,139 @@ START_TEST(a_full_disk_leaves_nothing)
 }
 END_TEST
 
+/* --- a file for each target --- */
+
+/* "ab" goes to the files a and b; x is a folder, so what goes to x/ comes back. */
+static const struct {
+    const char *targets, *answers;
+    const char *a, *b;
+} run_rows[] = {
+    {"aaaa", "DDDD", "0123", ""}, {"abab", "DDDD", "02", "13"}, {"axbx", "DRDR", "0", "2"},
+    {"xxxx", "RRRR", "", ""},     {"aabx", "DDDR", "01", "2"},
+};
+
+START_TEST(each_run_goes_to_its_file)
+{
+    char folder[64], path[128], files[3][128];
+    const char *targets[4], *row = run_rows[_i].targets;
+    sl_batch *b = sl_hand_batch(4, 2);
+    sl_buf wants[2] = {{0}};
+    sl_hand_host h;
+
+    sl_scratch(folder);
+    snprintf(path, sizeof path, "%s/%%{kubernetes.pod.name}", folder);
+    snprintf(files[0], sizeof files[0], "%s/new/folder/a", folder);
+    snprintf(files[1], sizeof files[1], "%s/b", folder);
+    snprintf(files[2], sizeof files[2], "%s/x", folder);
+    ck_assert_int_eq(mkdir(files[2], 0700), 0);
+    for (int i = 0; i < 4; i++)
+        targets[i] = files[row[i] == 'a' ? 0 : row[i] == 'b' ? 1 : 2];
+    b->targets = targets;
+    ck_assert_int_eq(open_plugin(&h, path, true), 0);
+    sl_hand_send(&h, b);
+    sl_hand_wait(&h, b);
+    ck_assert_str_eq(b->answers, run_rows[_i].answers);
+    for (int k = 0; k < 2; k++) {
+        for (const char *c = k ? run_rows[_i].b : run_rows[_i].a; *c; c++)
+            sl_buf_add_format(&wants[k], "%c\n", *c);
+        if (wants[k].len > 0)
+            assert_file(files[k], sl_buf_slice(&wants[k]));
+        sl_buf_fini(&wants[k]);
+    }
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(b);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+/* Each is opened, given up for another, and opened again, with half a line of somebody else. */
+START_TEST(more_files_than_stay_open)
+{
+    enum { FILES = 200, ROUNDS = 2 };
+    char folder[64], path[128], names[FILES][96];
+    const char *targets[FILES];
+    sl_hand_host h;
+
+    sl_scratch(folder);
+    snprintf(path, sizeof path, "%s/%%{kubernetes.pod.name}", folder);
+    for (int i = 0; i < FILES; i++)
+        snprintf(names[i], sizeof names[i], "%s/%d", folder, i);
+    for (int i = 0; i < FILES; i++)
+        targets[i] = names[i];
+    ck_assert_int_eq(open_plugin(&h, path, false), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        sl_batch *b = sl_hand_batch(FILES, 4);
+
+        b->targets = targets;
+        sl_hand_send(&h, b);
+        sl_hand_wait(&h, b);
+        ck_assert_uint_eq(strspn(b->answers, "D"), FILES);
+        sl_hand_batch_free(b);
+        if (round == 0)
+            append_to(names[7], "half");
+    }
+    assert_file(names[7], sl_str("7..\n7..\n"));
+    assert_file(names[199], sl_str("199\n199\n"));
+    ck_assert(has_said(&h, "cut off half a line"));
+    sl_hand_close(&h, true);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+/* --- msgpack: where the last whole record ends --- */
+
+#define ONE            \
+    "\xde\x00\x02\xa1" \
+    "a\xd9\x03xyz\xa1" \
+    "b\x91\xce\x00\x01\x02\x03"
+#define OTHER          \
+    "\xde\x00\x01\xa1" \
+    "c\x81\xa1"        \
+    "d\xcf\x01\x02\x03\x04\x05\x06\x07\x08"
+#define SIZE(text) (sizeof(text) - 1)
+
+START_TEST(half_a_record_of_msgpack_is_cut_off)
+{
+    static const char whole[] = ONE OTHER;
+
+    for (size_t len = 0; len <= SIZE(whole); len++) {
+        size_t want = len < SIZE(ONE) ? 0 : len < SIZE(whole) ? SIZE(ONE) : len;
+        char folder[64], path[80];
+        sl_hand_host h;
+
+        snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+        write_file(path, whole, len);
+        ck_assert_int_eq(open_encoded(&h, path, false, "msgpack"), 0);
+        assert_file(path, (sl_slice){whole, want});
+        ck_assert_int_eq(has_said(&h, "cut off half a record"), want < len);
+        sl_hand_close(&h, true);
+        sl_scratch_gone(folder);
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_msgpack_is_left_alone)
+{
+    static const char *const texts[] = {"{}\n", ONE "{\"a\":1}\n", "\n"};
+
+    for (size_t i = 0; i < SL_COUNT_OF(texts); i++) {
+        size_t len = i == 1 ? SIZE(ONE "{\"a\":1}\n") : strlen(texts[i]);
+        char folder[64], path[80];
+        sl_hand_host h;
+
+        snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+        write_file(path, texts[i], len);
+        ck_assert_int_eq(open_encoded(&h, path, false, "msgpack"), UV_EFBIG);
+        ck_assert(has_said(&h, "does not hold records in msgpack alone"));
+        assert_file(path, (sl_slice){texts[i], len});
+        sl_hand_close(&h, false);
+        sl_scratch_gone(folder);
+    }
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(half_a_line_is_cut_off, torn_rows), SL_ONE(a_file_of_no_lines_is_left_alone),
         SL_ROWS(is_refused, refused_rows), SL_ROWS(appends, sync_rows),
-        SL_ROWS(a_write_that_fails_leaves_nothing, full_rows), SL_ONE(a_full_disk_leaves_nothing))
+        SL_ROWS(a_write_that_fails_leaves_nothing, full_rows), SL_ONE(a_full_disk_leaves_nothing),
+        SL_ROWS(each_run_goes_to_its_file, run_rows), SL_ONE(more_files_than_stay_open),
+        SL_ONE(half_a_record_of_msgpack_is_cut_off), SL_ONE(what_is_not_msgpack_is_left_alone))
