@@ -144,11 +144,11 @@ static sl_slice kept(const sl_batch *b, uint32_t at)
     return (sl_slice){b->payload + at, len};
 }
 
-void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_encoded *encoded)
+void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_beside *beside)
 {
-    m->texts = encoded->texts;
-    m->target = keep(b, encoded->target);
-    m->key = keep(b, encoded->key);
+    m->texts = beside->number;
+    m->target = keep(b, beside->target);
+    m->key = keep(b, beside->key);
 }
 
 uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN])

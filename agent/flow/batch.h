@@ -95,7 +95,7 @@ static inline bool sl_batch_room(const sl_batch *b, size_t bytes)
 }
 
 /* For sl_batch_added(), where something has to be kept beside the payload. */
-void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_encoded *encoded);
+void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_beside *beside);
 uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN]);
 
 /* Counts the record that was just written at payload + used: moves `used` by its length, adds its
@@ -108,8 +108,8 @@ static inline void sl_batch_added(sl_batch *b, uint32_t mark, const sl_encoded *
     uint32_t at = (uint32_t)b->used;
 
     b->used += encoded->len;
-    if (SL_UNLIKELY(encoded->texts != m->texts))
-        sl_batch_keep_texts(b, m, encoded);
+    if (SL_UNLIKELY(encoded->beside) && encoded->beside->number != m->texts)
+        sl_batch_keep_texts(b, m, encoded->beside);
     b->rows[b->row_count++] =
         (sl_row){.at = at,
                  .len = (uint32_t)encoded->len,

@@ -35,13 +35,18 @@ typedef struct sl_record {
     char time_store[SL_TIME_LEN + 2]; /* `time` is here when the runtime wrote another form */
 } sl_record;
 
-/* The same as it was encoded into a batch. */
+/* What goes with a record and is not in it, mostly the same for many. */
+typedef struct sl_beside {
+    uint64_t number;      /* others have another one; never 0 */
+    sl_slice target, key; /* ptr NULL: none */
+} sl_beside;
+
+/* A record as it was encoded into a batch. */
 typedef struct sl_encoded {
-    size_t len;             /* with its frame */
-    uint32_t before, after; /* bytes of frame in it */
-    uint32_t time;          /* where its SL_TIME_LEN bytes stand in it; SL_NO_TIME: they do not */
-    uint64_t texts;         /* of target and key: others have another number; 0: there are none */
-    sl_slice target, key;   /* alive until the next record is encoded; ptr NULL: none */
+    size_t len;              /* with its frame */
+    uint32_t before, after;  /* bytes of frame in it */
+    uint32_t time;           /* where its SL_TIME_LEN bytes stand in it; SL_NO_TIME: they do not */
+    const sl_beside *beside; /* alive until the next record is encoded; NULL: nothing */
 } sl_encoded;
 
 #define SL_NO_TIME UINT32_MAX

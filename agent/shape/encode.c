@@ -375,9 +375,7 @@ static sl_encoded encode_framed(const sl_encoder *e, const sl_block *block, cons
     const sl_frame *frame = sl_framing_of(block->framing, rec);
     char text[SL_ID_MAX + 20], *value, *end;
     sl_slice id = {text, (size_t)(sl_put_id(text, block->generation, rec) - text)};
-    sl_encoded encoded = {.texts = frame->number,
-                          .target = sl_buf_slice(&frame->target),
-                          .key = sl_buf_slice(&frame->key)};
+    sl_encoded encoded = {.beside = &frame->beside};
 
     value = sl_put_half(out, &frame->before, id);
     end = put_value(value, e, block, rec);

@@ -189,7 +189,6 @@ static void render_frame(sl_framing *f, const sl_record *rec, sl_frame *frame)
     static uint64_t numbers; /* all that were ever rendered differ */
 
     memcpy(frame->time, rec->time, f->time_bytes);
-    frame->number = ++numbers;
     if (f->target.there)
         render(&f->target, rec, &frame->target);
     if (f->target.there && f->flags & SL_TARGET_IS_PATH)
@@ -198,13 +197,14 @@ static void render_frame(sl_framing *f, const sl_record *rec, sl_frame *frame)
         render(&f->key, rec, &frame->key);
     render_half(f, &f->before, rec, &frame->target, &frame->before);
     render_half(f, &f->after, rec, &frame->target, &frame->after);
+    frame->beside = (sl_beside){++numbers, sl_buf_slice(&frame->target), sl_buf_slice(&frame->key)};
 }
 
 const sl_frame *sl_framing_of(sl_framing *f, const sl_record *rec)
 {
     sl_frame *frame = &f->frames[rec->stream];
 
-    if (SL_UNLIKELY(!frame->number || memcmp(frame->time, rec->time, f->time_bytes) != 0))
+    if (SL_UNLIKELY(!frame->beside.number || memcmp(frame->time, rec->time, f->time_bytes) != 0))
         render_frame(f, rec, frame);
     return frame;
 }

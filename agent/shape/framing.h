@@ -35,7 +35,7 @@ typedef struct sl_frame_half {
 
 /* As it is for one stream, at one time. */
 typedef struct sl_frame {
-    uint64_t number; /* another one whenever target or key are others; 0: not rendered yet */
+    sl_beside beside; /* target and key; number 0: not rendered yet */
     char time[SL_TIME_LEN];
     sl_buf target, key;
     sl_frame_half before, after;

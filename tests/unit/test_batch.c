@@ -243,11 +243,10 @@ START_TEST(keeps_what_stands_beside_the_payload)
     room = b->texts;
     for (uint32_t i = 0; i < 5; i++) {
         uint32_t mark = sl_account_mark(&account, &pool, b, SL_STDOUT, 1, name);
-        sl_encoded encoded = {.len = 1 + i,
-                              .time = SL_NO_TIME,
-                              .texts = targets[i][0] ? (uint64_t)targets[i][0] : 1,
-                              .target = sl_str(targets[i]),
-                              .key = sl_str(i < 3 ? NULL : "key")};
+        sl_beside beside = {.number = targets[i][0] ? (uint64_t)targets[i][0] : 1,
+                            .target = sl_str(targets[i]),
+                            .key = sl_str(i < 3 ? NULL : "key")};
+        sl_encoded encoded = {.len = 1 + i, .time = SL_NO_TIME, .beside = &beside};
 
         rec.at.offset = i * ROW_BYTES;
         memset(b->payload + b->used, (char)('a' + i), encoded.len);

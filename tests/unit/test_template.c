@@ -247,14 +247,14 @@ START_TEST(changes_with_the_records_time)
     sl_template *target = compile(change_rows[_i].text, false);
     sl_framing *f =
         sl_framing_new(&(sl_frame_templates){.target = target}, &(sl_constants){0}, &cart);
-    uint64_t number = sl_framing_of(f, &hello)->number;
+    uint64_t number = sl_framing_of(f, &hello)->beside.number;
     sl_record rec = hello;
     const sl_frame *frame;
 
     rec.time = change_rows[_i].time;
     rec.stream = change_rows[_i].stream;
     frame = sl_framing_of(f, &rec);
-    ck_assert_int_eq(frame->number != number, change_rows[_i].anew);
+    ck_assert_int_eq(frame->beside.number != number, change_rows[_i].anew);
     ck_assert_slice_eq(sl_buf_slice(&frame->target), change_rows[_i].target);
     sl_framing_free(f);
     sl_template_free(target);
