@@ -34,6 +34,7 @@ typedef struct input {
     agent *agent;
     const sl_input_config *config;
     sl_rules rules;
+    sl_pin *pin;
     bool scanned; /* all of it was looked at, once */
 } input;
 
@@ -143,6 +144,27 @@ static void on_found(void *arg, sl_source *s)
 
         sl_lane_add(a->lanes[i], s, known ? &at : NULL);
     }
+}
+
+static void on_unlinked(void *arg)
+{
+    const input *in = arg;
+
+    if (in->pin)
+        sl_pin_wake(in->pin);
+}
+
+static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
+{
+    const agent *a = ((const input *)arg)->agent;
+    uint64_t furthest = g->begin;
+
+    for (size_t i = 0; i < a->lane_count; i++) {
+        uint64_t at = sl_lane_lose(a->lanes[i], g, last);
+
+        furthest = at > furthest ? at : furthest;
+    }
+    return furthest;
 }
 
 /* What is not found by then has vanished: so the state waits for all of them. */
@@ -266,8 +288,10 @@ static void on_drain_turn(uv_timer_t *timer)
 static void stop_files(agent *a)
 {
     sl_follow_stop(&a->follow);
-    for (size_t i = 0; i < a->discover_count; i++)
+    for (size_t i = 0; i < a->discover_count; i++) {
+        sl_pin_stop(a->inputs[i].pin);
         sl_discover_stop(a->discovers[i]);
+    }
 }
 
 static void stop(agent *a)
@@ -442,7 +466,8 @@ static sl_discover *open_input(agent *a, input *in, const sl_input_config *confi
                             .skip_empty = config->skip_empty,
                             .max_record = config->max_record,
                             .on_oversize = (sl_on_oversize)config->on_oversize,
-                            .partial_timeout_ms = config->partial_timeout_ms}};
+                            .partial_timeout_ms = config->partial_timeout_ms,
+                            .ignore_older_ms = config->ignore_older_ms}};
     return sl_discover_new(&(sl_discover_options){
         .loop = &a->loop,
         .log = &a->log,
@@ -451,14 +476,25 @@ static sl_discover *open_input(agent *a, input *in, const sl_input_config *confi
         .rules = &in->rules,
         .root = config->path,
         .poll = config->follow == SL_FOLLOW_POLL,
-        .skip_existing = fresh && config->start_at == SL_START_END,
+        .start = fresh ? sl_start_now(&config->start, sl_wall_ns(a->clock)) : (sl_start){0},
         .arg = in,
         .wants = on_wants,
         .saved = on_saved,
         .found = on_found,
         .ready = on_ready,
         .scanned = on_scanned,
+        .unlinked = on_unlinked,
     });
+}
+
+static sl_pin *open_pin(agent *a, input *in, sl_discover *d)
+{
+    return sl_pin_new(&(sl_pin_options){.loop = &a->loop,
+                                        .discover = d,
+                                        .max_bytes = in->config->pin_max_bytes,
+                                        .min_free = in->config->pin_free,
+                                        .arg = in,
+                                        .lose = on_lose});
 }
 
 static void open_files(agent *a, bool fresh)
@@ -469,8 +505,10 @@ static void open_files(agent *a, bool fresh)
         .loop = &a->loop, .log = &a->log, .arg = a, .on_overflow = on_overflowed});
     a->inputs = sl_alloc(config->input_count * sizeof *a->inputs);
     a->discovers = sl_alloc(config->input_count * sizeof(sl_discover *));
-    for (size_t i = 0; i < config->input_count; i++)
+    for (size_t i = 0; i < config->input_count; i++) {
         a->discovers[i] = open_input(a, &a->inputs[i], &config->inputs[i], fresh);
+        a->inputs[i].pin = open_pin(a, &a->inputs[i], a->discovers[i]);
+    }
     a->discover_count = config->input_count;
     a->follow = (sl_follow){.clock = a->clock, .arg = a, .ready = read_source, .slept = on_slept};
     sl_follow_init(&a->follow, &a->loop);
@@ -603,8 +641,10 @@ static void free_all(agent *a)
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_free(a->lanes[i]);
     free(a->lanes);
-    for (size_t i = 0; i < a->discover_count; i++)
+    for (size_t i = 0; i < a->discover_count; i++) {
+        sl_pin_release(a->inputs[i].pin);
         sl_discover_free(a->discovers[i]);
+    }
     free(a->discovers);
     free(a->inputs);
     if (a->watch)

@@ -615,6 +615,13 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     free(c);
 }
 
+uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last)
+{
+    sl_cursor *c = cursor_of(l, g->source);
+
+    return c ? sl_tail_lose(&l->reader, &c->tail, g, last) : g->begin;
+}
+
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
 {
     sl_cursor *c = cursor_of(l, s);

@@ -101,11 +101,30 @@ static bool is_below(const char *path, const char *folder)
     return !strncmp(path, folder, len) && (!path[len] || path[len] == '/');
 }
 
-static void check_input(const sl_options *o, const sl_yaml *node, const sl_input_config *in)
+/* What has more than one form. */
+static void read_bounds(const sl_options *o, const sl_yaml *node, sl_input_config *in)
+{
+    sl_spot at = spot_of(node, "start_at");
+
+    if (in->start_at && !sl_start_read(in->start_at, &in->start))
+        sl_mistake(o->mistakes, &at,
+                   "%sstart_at: \"%.60s\" is none of beginning, end, a duration (24h), a time "
+                   "(2026-11-23T00:00:00Z)",
+                   o->who, shown(o, &in->start_at, in->start_at));
+    at = spot_of(node, "pin.min_free");
+    if (in->pin_min_free && !sl_free_read(in->pin_min_free, &in->pin_free))
+        sl_mistake(o->mistakes, &at,
+                   "%spin.min_free: \"%.60s\" is neither a part of the disk (15%%) nor a size "
+                   "(10GiB)",
+                   o->who, shown(o, &in->pin_min_free, in->pin_min_free));
+}
+
+static void check_input(const sl_options *o, const sl_yaml *node, sl_input_config *in)
 {
     sl_spot at = spot_of(node, "path");
 
     check_lists(o, node, &in->select, &in->exclude);
+    read_bounds(o, node, in);
     if (!in->path)
         return;
     if (!*in->path)

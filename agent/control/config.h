@@ -7,22 +7,27 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "control/bounds.h"
 #include "control/plugin.h"
 #include "shape/encode.h"
 #include "shape/select.h"
 
-typedef enum { SL_START_BEGINNING, SL_START_END } sl_start_at;
 typedef enum { SL_JOIN_NOW, SL_JOIN_BEGINNING } sl_join_at;
 typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
 
 typedef struct sl_input_config {
     const char *path;
     sl_choice_lists select, exclude;
-    int start_at; /* sl_start_at */
-    int follow;   /* sl_follow_mode */
+    const char *start_at; /* as it was written */
+    sl_start start;
+    int follow; /* sl_follow_mode */
     uint64_t max_record, partial_timeout_ms;
     int on_oversize; /* sl_on_oversize */
     bool skip_empty;
+    uint64_t ignore_older_ms; /* 0: never */
+    uint64_t pin_max_bytes;
+    const char *pin_min_free; /* as it was written */
+    sl_pin_free pin_free;
 } sl_input_config;
 
 typedef struct sl_output_config {

@@ -173,6 +173,19 @@ static void watch_folder(sl_discover *d, sl_target *t, const char *path, uint32_
 
 /* --- one source --- */
 
+static void tell_unlinked(const sl_discover *d, const sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        const sl_generation *g = generation_of(link);
+
+        if (g->body != SL_BODY_OPEN || g->linked || !d->options.unlinked)
+            continue;
+        d->options.unlinked(d->options.arg);
+        return;
+    }
+}
+
 static void scan_source(sl_discover *d, sl_source *s)
 {
     char path[PATH_MAX];
@@ -180,6 +193,7 @@ static void scan_source(sl_discover *d, sl_source *s)
     sl_source_path(s, NULL, path);
     watch_folder(d, &s->watch, path, WATCH_CONTAINER); /* first: what comes while we list is told */
     sl_folder_list(&d->folders, s);
+    tell_unlinked(d, s);
     if (s->unsettled) /* soon, unless only a right is missing: who gives it is told of at once */
         plan_scan(d, s->complained || d->folders.descriptors_complained ? SCAN_RETRY_MS
                                                                         : SCAN_POLL_MS);
@@ -289,6 +303,7 @@ static void pod_is_gone(sl_discover *d, sl_pod *pod)
     SL_LIST_EACH(&pod->sources, link)
     {
         sl_folder_gone(source_of(link));
+        tell_unlinked(d, source_of(link));
         sl_discover_ready(d, source_of(link));
     }
     free_if_over(d, pod);
@@ -503,7 +518,7 @@ static void scan_all(sl_discover *d)
         sl_discover_each(d, check_source, d);
     if (seen) {
         d->scanned_once = true;
-        d->folders.skip_existing = false;
+        d->folders.start.kind = SL_START_BEGINNING;
         d->options.scanned(d->options.arg);
     }
     plan_scan(d, seen && !d->polls ? SCAN_MS : SCAN_POLL_MS);
@@ -588,7 +603,7 @@ sl_discover *sl_discover_new(const sl_discover_options *options)
                               .clock = options->clock,
                               .log = options->log,
                               .max_fd = max_log_fd(),
-                              .skip_existing = options->skip_existing,
+                              .start = options->start,
                               .arg = d,
                               .checked = on_checked};
     sl_list_init(&d->pods);

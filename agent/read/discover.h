@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "read/source.h"
+#include "read/start.h"
 
 typedef struct sl_discover sl_discover;
 
@@ -22,15 +23,16 @@ typedef struct sl_discover_options {
     sl_watch *watch;       /* the agent's one; borrowed */
     const sl_rules *rules; /* of its sources; borrowed */
     const char *root;
-    bool poll;          /* no watches at all */
-    bool skip_existing; /* start_at: end, at the very first start: what the first scan finds */
-    void *arg;          /* of all these: */
+    bool poll;      /* no watches at all */
+    sl_start start; /* start_at, at the very first start: of what the first scan finds */
+    void *arg;      /* of all these: */
     bool (*wants)(void *arg, const sl_pod *pod, const char *container);
     /* What the checkpoint knew of it, or NULL. */
     const sl_saved_source *(*saved)(void *arg, const sl_source *s);
     void (*found)(void *arg, sl_source *s); /* its generations are there; give it a cursor */
     void (*ready)(void *arg, sl_source *s); /* something happened: read it */
     void (*scanned)(void *arg);             /* everything was looked at */
+    void (*unlinked)(void *arg); /* a file that is open has left its folder; may be NULL */
 } sl_discover_options;
 
 sl_discover *sl_discover_new(const sl_discover_options *options);

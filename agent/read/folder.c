@@ -365,21 +365,13 @@ static void saw_file(look *l, const char *file)
 
 /* --- plain files --- */
 
-uint64_t sl_folder_last_line(int fd, uint64_t size)
+/* New to us, and silent for so long that only what comes from now on is wanted (ignore_older). */
+static bool is_ignored(const look *l, const candidate *c)
 {
-    static char chunk[SL_FIRST_LINE_MAX];
-    const char *newline = NULL;
+    uint64_t older_ms = l->source->rules->ignore_older_ms;
+    int64_t silent_ns = sl_wall_ns(l->folders->clock) - c->written_ns;
 
-    while (size > 0 && !newline) {
-        size_t len = size < sizeof chunk ? (size_t)size : sizeof chunk;
-        ssize_t n = pread(fd, chunk, len, (off_t)(size - len));
-
-        if (n != (ssize_t)len)
-            break;
-        size -= len;
-        newline = memrchr(chunk, '\n', len);
-    }
-    return newline ? size + (uint64_t)(newline - chunk) + 1 : size;
+    return older_ms > 0 && silent_ns > 0 && (uint64_t)silent_ns / 1000000 > older_ms;
 }
 
 static void take_plain(const look *l, candidate *c)
@@ -395,8 +387,9 @@ static void take_plain(const look *l, candidate *c)
         } /* it was cut back to a place before our position: better twice than never */
     }
     g = add_generation(l->source, c);
-    if (l->folders->skip_existing)
-        g->begin = sl_folder_last_line(c->fd, c->size);
+    g->begin = is_ignored(l, c)
+                   ? sl_start_in_file(&(sl_start){.kind = SL_START_END}, c->fd, c->size, 0)
+                   : sl_start_in_file(&l->folders->start, c->fd, c->size, c->written_ns);
     take_body(g, c);
 }
 
@@ -415,7 +408,7 @@ static sl_generation *find_called(const sl_source *s, const candidate *c)
     return g;
 }
 
-/* There at our first start, and not wanted (start_at: end): known from now on, and never read. */
+/* Too old, or there at our first start and not wanted (start_at): known from now on, and never read. */
 static sl_generation *skip_packed(sl_source *s, const candidate *c)
 {
     sl_generation *g = add_generation(s, c);
@@ -445,7 +438,7 @@ static sl_err find_packed(const look *l, candidate *c, sl_generation **g)
     sl_err err = 0;
 
     *g = find_called(l->source, c);
-    if (!*g && l->folders->skip_existing)
+    if (!*g && (is_ignored(l, c) || sl_start_is_over(&l->folders->start, c->written_ns)))
         *g = skip_packed(l->source, c);
     if (!*g || (*g)->body == SL_BODY_SOUGHT)
         err = open_candidate(l, c);

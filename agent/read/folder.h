@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "read/source.h"
+#include "read/start.h"
 
 #include <stdatomic.h>
 
@@ -20,7 +21,7 @@ typedef struct sl_folders {
     const sl_clock *clock;
     sl_log *log;
     /* For the first scan alone; then its owner sets it to false. */
-    bool skip_existing; /* files are read from their end, and compressed ones not at all */
+    sl_start start;
     int max_fd; /* a log file's descriptor is not above this: the rest is for the agent itself */
     void *arg;
     /* A .gz of s was verified: it is read now, or given up, or s is unsettled. Not after stop(). */
@@ -34,9 +35,6 @@ typedef struct sl_folders {
 void sl_folder_list(sl_folders *f, sl_source *s);
 /* The folder of s is no more: what had yet to be found in it is lost. */
 void sl_folder_gone(sl_source *s);
-
-/* Where the last line of a file of that size begins: behind its last newline. */
-uint64_t sl_folder_last_line(int fd, uint64_t size);
 
 /* Says once that there are too few descriptors, if that is what err says.
  * returns  it was that */

@@ -15,6 +15,8 @@ typedef struct check {
     bool still; /* nobody writes to it any more */
     uint64_t size;
     bool fits;
+    sl_start start; /* of a new one */
+    uint64_t begin;
     sl_err err;
 } check;
 
@@ -27,6 +29,8 @@ static void check_packed(sl_job *job)
     k->err = sl_inflate_check(k->fd, &first, 1, &len, &k->size, &k->folders->stopping);
     if (!k->err)
         k->fits = sl_checks_fit(k->generation, k->fd, k->size); /* its own while it is checked */
+    if (!k->err && k->fits)
+        k->begin = sl_start_in_packed(&k->start, k->fd, k->size);
 }
 
 static void open_packed(sl_generation *g, const check *k)
@@ -35,6 +39,8 @@ static void open_packed(sl_generation *g, const check *k)
     g->inflate = sl_inflate_new(g->fd);
     g->size = k->size;
     g->body = SL_BODY_OPEN;
+    if (k->begin > g->begin)
+        g->begin = k->begin;
 }
 
 static void give_up_packed(sl_generation *g, const check *k)
@@ -73,7 +79,7 @@ void sl_packed_take(sl_folders *f, sl_generation *g, int fd, const sl_key *key, 
 {
     check *k = sl_alloc(sizeof *k);
 
-    *k = (check){.folders = f, .generation = g, .fd = fd};
+    *k = (check){.folders = f, .generation = g, .fd = fd, .start = f->start};
     k->still = sl_wall_ns(f->clock) - written_ns > STILL_NS;
     g->body = SL_BODY_CHECKED;
     g->packed = g->linked = true;

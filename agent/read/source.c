@@ -300,7 +300,8 @@ sl_place sl_source_end(sl_source *s)
     sl_generation_look_up_name(last);
     if (!sl_name_is_set(&last->name))
         return (sl_place){last->seq, 0};
-    return (sl_place){last->seq, sl_folder_last_line(last->fd, last->size)};
+    return (sl_place){last->seq,
+                      sl_start_in_file(&(sl_start){.kind = SL_START_END}, last->fd, last->size, 0)};
 }
 
 sl_place sl_source_beginning(const sl_source *s)

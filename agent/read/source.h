@@ -74,6 +74,7 @@ typedef struct sl_rules {
     uint64_t max_record; /* bytes, after joining */
     sl_on_oversize on_oversize;
     uint64_t partial_timeout_ms;
+    uint64_t ignore_older_ms; /* 0: never */
 } sl_rules;
 
 /* One pod's folder. */

@@ -262,6 +262,15 @@ static sl_tail_state on_error(sl_reader *r, sl_tail *t, sl_generation *g, sl_err
     return SL_TAIL_MORE;
 }
 
+/* It may have been found only when t was here: in a .gz, or behind what was given up. */
+static void skip_to_begin(sl_tail *t, const sl_generation *g)
+{
+    if (SL_LIKELY(t->at.offset >= g->begin))
+        return;
+    t->at.offset = g->begin;
+    t->before_len = 0;
+}
+
 /* Hands on what is complete, and a line that is longer than the buffer piece by piece. */
 static bool consume(sl_reader *r, sl_tail *t, const char *data, size_t len, size_t asked)
 {
@@ -294,6 +303,7 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
         return SL_TAIL_DONE;
     if (!t->generation)
         enter(r, t, g);
+    skip_to_begin(t, g);
     n = prime(t, g);
     if (n == 0)
         n = fill(r, t, g, &data, &asked);
@@ -330,6 +340,17 @@ bool sl_tail_is_over(const sl_reader *r, const sl_tail *t)
         return true;
     return g->seq == t->at.seq && !sl_source_next(t->source, g) && is_over(r, t, g, false) &&
            t->at.offset >= (g->end == UINT64_MAX ? g->size : g->end);
+}
+
+uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last)
+{
+    uint64_t at = t->at.seq == g->seq ? t->at.offset : g->begin;
+
+    if (t->at.seq > g->seq)
+        return last;
+    if (at < last)
+        r->lost(r->arg, t, g, at, last);
+    return at;
 }
 
 /* --- cold files --- */

@@ -69,6 +69,10 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes);
 /* Everything of the source was read, and there will be no more. */
 bool sl_tail_is_over(const sl_reader *r, const sl_tail *t);
 
+/* g ends at `last`, and its file will not be read any more: what t has not read of it is lost.
+ * returns  how far t has read it */
+uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last);
+
 /* Fetches the next bytes into the page cache, in the pool; then r->warmed(). */
 void sl_tail_warm(sl_reader *r, sl_tail *t);
 

@@ -220,7 +220,8 @@ class Agent:
     def __init__(self, folder, pods, output="file", launcher=(), **options):
         self.folder, self.output, self.launcher = folder, output, list(launcher)
         self.lives = []
-        self.inputs = {"type": "kubernetes", "path": str(pods)}
+        self.inputs = {"type": "kubernetes", "path": str(pods),
+                       "pin": {"min_free": "0%"}}  # whatever disk the tests run on
         self.options = {"node": "n1", "state_dir": str(folder / "state"),
                         "checkpoint_interval": "500ms", "shutdown_timeout": "10s",
                         "admin": {"listen": ""},
@@ -229,7 +230,7 @@ class Agent:
         for name, value in options.items():
             where = self.inputs if name in ("select", "exclude", "follow", "start_at", "max_record",
                                             "partial_timeout", "on_oversize",
-                                            "skip_empty") else \
+                                            "skip_empty", "ignore_older", "pin") else \
                 self.outputs if name in ("batch", "max_in_flight", "encoding") else self.options
             where[name] = value
         (folder / "state").mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,20 @@ static void check_bad(const bad *row)
 
 /* T-CFG-01: unknown key, wrong type, unknown value, missing component. Every mistake at once. */
 static const bad cfg_01[] = {
+    {"inputs: [{start_at: today, ignore_older: 1d, pin: {min_free: 101%}}]\n" OUT, NULL,
+     "x.yaml:1:21: inputs.0: start_at: \"today\" is none of beginning, end, a duration (24h), a "
+     "time "
+     "(2026-11-23T00:00:00Z)\n"
+     "  inputs: [{start_at: today, ignore_older: 1d, pin: {min_free: 101%}}]\n"
+     "                      ^\n"
+     "x.yaml:1:42: inputs.0: ignore_older: \"1d\" is not a duration: write a whole number with ms, "
+     "s, m or h\n"
+     "  inputs: [{start_at: today, ignore_older: 1d, pin: {min_free: 101%}}]\n"
+     "                                           ^\n"
+     "x.yaml:1:62: inputs.0: pin.min_free: \"101%\" is neither a part of the disk (15%) nor a size "
+     "(10GiB)\n"
+     "  inputs: [{start_at: today, ignore_older: 1d, pin: {min_free: 101%}}]\n"
+     "                                                               ^\n"},
     {IN OUT "memry_limit: 1MiB\n", NULL,
      "x.yaml:3:1: no option \"memry_limit\", did you mean \"memory_limit\"?\n"
      "  memry_limit: 1MiB\n"
@@ -333,11 +347,6 @@ static const bad unbuilt[] = {
      "x.yaml:1:11: inputs.0: `allowed_roots` is not built yet in this version of sluice\n"
      "  inputs: [{allowed_roots: [/x]}]\n"
      "            ^\n"},
-    {"inputs: [{ignore_older: 1h}]\n" OUT, NULL,
-     "x.yaml:1:25: inputs.0: ignore_older: \"1h\" is not built yet in this version of sluice; only "
-     "\"0s\" is\n"
-     "  inputs: [{ignore_older: 1h}]\n"
-     "                          ^\n"},
     {"inputs: [{multiline: java}]\n" OUT, NULL,
      "x.yaml:1:22: inputs.0: multiline: \"java\" is not built yet in this version of sluice; only "
      "\"none\" is\n"
@@ -347,20 +356,6 @@ static const bad unbuilt[] = {
      "x.yaml:1:11: inputs.0: `multiline` is not built yet in this version of sluice\n"
      "  inputs: [{multiline: {start: x}}]\n"
      "            ^\n"},
-    {"inputs: [{pin: {max_bytes: 1GiB}}]\n" OUT, NULL,
-     "x.yaml:1:11: inputs.0: `pin` is not built yet in this version of sluice\n"
-     "  inputs: [{pin: {max_bytes: 1GiB}}]\n"
-     "            ^\n"},
-    {"inputs: [{start_at: 10m}]\n" OUT, NULL,
-     "x.yaml:1:21: inputs.0: start_at: \"10m\" is not built yet in this version of sluice; there "
-     "is beginning, end\n"
-     "  inputs: [{start_at: 10m}]\n"
-     "                      ^\n"},
-    {"inputs: [{start_at: 2026-11-23T00:00:00Z}]\n" OUT, NULL,
-     "x.yaml:1:21: inputs.0: start_at: \"2026-11-23T00:00:00Z\" is not built yet in this version "
-     "of sluice; there is beginning, end\n"
-     "  inputs: [{start_at: 2026-11-23T00:00:00Z}]\n"
-     "                      ^\n"},
     {"inputs: [{select: {labels: \"app=x\"}, exclude: {labels: x}}]\n" OUT, NULL,
      "x.yaml:1:20: inputs.0: `select.labels` is not built yet in this version of sluice\n"
      "  inputs: [{select: {labels: \"app=x\"}, exclude: {labels: x}}]\n"
@@ -683,7 +678,13 @@ static const struct {
     {"inputs: [{select: {namespaces: [shop, \"!a*\"]}, exclude: {pods: [x]}}]\n" OUT, NULL,
      "\n      namespaces: [\"shop\", \"!a*\"]\n"},
     {"inputs: [{max_record: 128, start_at: end, follow: poll}]\n" OUT, NULL,
-     "\n    start_at: end\n    follow: poll\n    max_record: 128\n"},
+     "\n    start_at: \"end\"\n    follow: poll\n    max_record: 128\n"},
+    {"inputs: [{start_at: 24h, ignore_older: 72h, pin: {max_bytes: 5MiB, min_free: 1GiB}}]\n" OUT,
+     NULL, "\n    ignore_older: 72h\n    pin:\n      max_bytes: 5MiB\n      min_free: \"1GiB\"\n"},
+    {"inputs: [{start_at: \"2026-11-23T01:00:00.5+01:00\"}]\n" OUT, NULL,
+     "\n    start_at: \"2026-11-23T01:00:00.5+01:00\"\n"},
+    {"inputs: [{start_at: 2026-11-23T00:00:00Z, pin: {max_bytes: 0}}]\n" OUT, NULL,
+     "\n      max_bytes: 0\n      min_free: \"15%\"\n"},
     {"inputs: [{path: /var/log/containers2}]\n" OUT, NULL, "\"/var/log/containers2\"\n"},
     {"inputs: [{on_oversize: split, skip_empty: true}]\n" OUT, NULL,
      "\n    on_oversize: split\n    skip_empty: true\n"},
@@ -772,6 +773,7 @@ START_TEST(fills_in_every_field)
         "log: {level: error, format: logfmt}\n"
         "inputs: [{path: /p, start_at: end, follow: poll, max_record: 1KiB, partial_timeout: 4s,\n"
         "  on_oversize: drop, skip_empty: true,\n"
+        "  ignore_older: 5s, pin: {max_bytes: 6, min_free: 7%},\n"
         "  select: {namespaces: [a], pods: [b], containers: [c]},\n"
         "  exclude: {namespaces: [d], pods: [e], containers: [f]}}]\n"
         "outputs: [{name: o, type: file, path: /o, encoding: json, fields: {h: i},\n"
@@ -796,7 +798,11 @@ START_TEST(fills_in_every_field)
     ck_assert_int_eq(c->log_level, SL_LOG_ERROR);
     ck_assert_int_eq(c->log_format, SL_LOG_LOGFMT);
     ck_assert_str_eq(c->inputs[0].path, "/p");
-    ck_assert_int_eq(c->inputs[0].start_at, SL_START_END);
+    ck_assert_int_eq(c->inputs[0].start.kind, SL_START_END);
+    ck_assert_uint_eq(c->inputs[0].ignore_older_ms, 5000);
+    ck_assert_uint_eq(c->inputs[0].pin_max_bytes, 6);
+    ck_assert(c->inputs[0].pin_free.percent);
+    ck_assert_uint_eq(c->inputs[0].pin_free.value, 7);
     ck_assert_int_eq(c->inputs[0].follow, SL_FOLLOW_POLL);
     ck_assert_uint_eq(c->inputs[0].max_record, 1024);
     ck_assert_uint_eq(c->inputs[0].partial_timeout_ms, 4000);

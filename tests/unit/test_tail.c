@@ -1,5 +1,6 @@
 /* test_tail.c - what a tail makes of files that grow, move, vanish and come back: each row is a
  * little story on a real folder, and the lines that have to come out of it. */
+#include "read/pin.h"
 #include "read/tail.h"
 #include "unit.h"
 
@@ -24,6 +25,8 @@ static sl_source *source;
 static char got[4096];
 static int held;
 static bool full; /* refuse every line */
+static sl_pin *pin;
+static sl_space space; /* of the file system, as the pin is told */
 
 static void note(const char *format, ...) SL_PRINTF(1, 2);
 
@@ -107,6 +110,19 @@ static void on_scanned(void *arg)
     (void)arg;
 }
 
+static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
+{
+    (void)arg;
+    return sl_tail_lose(&reader, &tail, g, last);
+}
+
+static sl_err on_space(const char *path, sl_space *out)
+{
+    (void)path;
+    *out = space;
+    return 0;
+}
+
 static void setup(bool poll)
 {
     uv_loop_init(&loop);
@@ -132,13 +148,22 @@ static void setup(bool poll)
                          .lost = on_lost,
                          .warmed = on_warmed};
     sl_reader_init(&reader);
+    pin = sl_pin_new(&(sl_pin_options){.loop = &loop,
+                                       .discover = discover,
+                                       .max_bytes = UINT64_MAX,
+                                       .min_free = {true, 10},
+                                       .space = on_space,
+                                       .lose = on_lose});
+    space = (sl_space){UINT64_C(1000) << 20, UINT64_C(1000) << 20};
     sl_discover_start(discover);
 }
 
 static void teardown(void)
 {
     sl_discover_stop(discover);
+    sl_pin_stop(pin);
     uv_run(&loop, UV_RUN_DEFAULT); /* its handles are closed before it is freed */
+    sl_pin_release(pin);
     sl_discover_free(discover);
     sl_watch_close(watch);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -249,6 +274,13 @@ static void act(const char *step, bool poll)
         two = true;
     } else if (!strcmp(word, "other")) { /* the second lane reads */
         read_all(&other, poll);
+    } else if (!strcmp(word, "pinned")) {
+        ck_assert_int_eq(sl_pin_bytes(pin) > 0, atoi(file));
+    } else if (!strcmp(word, "free")) { /* so many MiB of a disk of 1000 */
+        space.free = strtoul(file, NULL, 10) << 20;
+        (void)sl_pin_check(pin);
+    } else if (!strcmp(word, "give-up")) { /* for want of descriptors */
+        ck_assert(sl_pin_give_up_one(pin));
     } else if (!strcmp(word, "expect")) {
         ck_assert_str_eq(got, strchr(step, ' ') + 1);
     } else {
@@ -259,7 +291,7 @@ static void act(const char *step, bool poll)
 
 static const struct {
     const char *name;
-    const char *steps[20];
+    const char *steps[24];
     const char *lines;
 } rows[] = {
     {"T-TAIL-07: a line is whole when its newline is there",
@@ -363,6 +395,56 @@ static const struct {
       "more " T "3Z stdout F late\n", "close", "read", "wait", "read",
       "write 0.log " T "4Z stdout F c\n", "rm 0.log", "read", "wait", "read"},
      "a b late c "},
+    {"a deleted file that is not read is held, until the disk is short: then the oldest goes",
+     {"hold 0.log " T "1Z stdout F a\n",
+      "read",
+      "full",
+      "more " T "2Z stdout F b\n",
+      "mv 0.log 0.log.1",
+      "close",
+      "write 0.log " T "3Z stdout F c\n",
+      "mv 0.log 0.log.2",
+      "write 0.log " T "4Z stdout F d\n",
+      "read",
+      "pinned 0",
+      "rm 0.log.1",
+      "rm 0.log.2",
+      "read",
+      "free 100",
+      "pinned 1",
+      "free 99",
+      "pinned 0",
+      "full",
+      "wait",
+      "read"},
+     "a [lost pin_limit 42-84] [lost pin_limit 0-42] d "},
+    {"for want of descriptors the oldest one goes, and what is behind it is read",
+     {"hold 0.log " T "1Z stdout F a\n",
+      "read",
+      "full",
+      "more " T "2Z stdout F b\n",
+      "mv 0.log 0.log.1",
+      "close",
+      "write 0.log " T "3Z stdout F c\n",
+      "mv 0.log 0.log.2",
+      "write 0.log " T "4Z stdout F d\n",
+      "read",
+      "rm 0.log.1",
+      "rm 0.log.2",
+      "read",
+      "give-up",
+      "expect a [lost pin_limit 42-84] ",
+      "full",
+      "wait",
+      "read",
+      "wait",
+      "read"},
+     "a [lost pin_limit 42-84] c d "},
+    {"what was moved elsewhere is not pinned by us",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n",
+      "mv 0.log ../gone", "read", "pinned 0", "free 0", "full", "close", "rm ../gone", "wait",
+      "read"},
+     "a b "},
     {"what was added after it had been read, and before that was delivered",
      {"hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
       "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "more " T "3Z stdout F late\n",
@@ -406,7 +488,7 @@ static void tell(size_t row, bool poll)
     snprintf(folder, sizeof folder, "%s/shop_cart_uid/app", root);
     mkdir(folder, 0755);
     setup(poll);
-    for (int i = 0; i < 20 && rows[row].steps[i]; i++) {
+    for (int i = 0; i < 24 && rows[row].steps[i]; i++) {
         act(rows[row].steps[i], poll);
     }
     ck_assert_msg(!strcmp(got, rows[row].lines), "%s (%s):\n got \"%s\"\nwant \"%s\"",
