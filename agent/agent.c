@@ -56,6 +56,7 @@ struct agent {
     uint64_t standby_said_ms;
     sl_state *state;
     sl_watch *watch;
+    sl_plan plan;
     input *inputs;           /* as many as configured */
     sl_discover **discovers; /* of them */
     size_t discover_count;
@@ -167,6 +168,18 @@ static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
     return furthest;
 }
 
+/* Nothing else has a descriptor to give back. */
+static bool on_last_resort(void *arg)
+{
+    const agent *a = arg;
+
+    for (size_t i = 0; i < a->discover_count; i++) {
+        if (sl_pin_give_up_one(a->inputs[i].pin))
+            return true;
+    }
+    return false;
+}
+
 /* What is not found by then has vanished: so the state waits for all of them. */
 static void on_scanned(void *arg)
 {
@@ -213,6 +226,8 @@ static void on_slept(void *arg, sl_source *s)
 
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_slept(a->lanes[i], s);
+    if (sl_list_is_empty(&a->follow.hot))
+        malloc_trim(0); /* what was only needed while many files were read at once */
 }
 
 static void on_overflowed(void *arg)
@@ -473,6 +488,7 @@ static sl_discover *open_input(agent *a, input *in, const sl_input_config *confi
         .log = &a->log,
         .clock = a->clock,
         .watch = a->watch,
+        .plan = &a->plan,
         .rules = &in->rules,
         .root = config->path,
         .poll = config->follow == SL_FOLLOW_POLL,
@@ -503,6 +519,8 @@ static void open_files(agent *a, bool fresh)
 
     a->watch = sl_watch_new(&(sl_watch_options){
         .loop = &a->loop, .log = &a->log, .arg = a, .on_overflow = on_overflowed});
+    a->plan = (sl_plan){.log = &a->log, .arg = a, .last_resort = on_last_resort};
+    sl_plan_init(&a->plan);
     a->inputs = sl_alloc(config->input_count * sizeof *a->inputs);
     a->discovers = sl_alloc(config->input_count * sizeof(sl_discover *));
     for (size_t i = 0; i < config->input_count; i++) {

@@ -11,14 +11,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define SCAN_MS       UINT64_C(60000) /* the net below inotify */
 #define SCAN_RETRY_MS UINT64_C(5000)  /* while something cannot be opened */
 #define SCAN_POLL_MS  UINT64_C(1000)  /* without inotify, or without a root */
-
-#define SPARE_FDS 24
+#define SCAN_PART     50              /* of the time goes to such scans: one in so many, 2 % */
+#define WATCH_AGAIN_MS \
+    UINT64_C(10000) /* after there was no watch left; asking for each of thousands costs too */
 
 #define WATCH_FOLDER \
     (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW)
@@ -38,8 +38,10 @@ struct sl_discover {
     bool root_complained, watches_complained;
     bool polls; /* some watch could not be had: scan quickly */
     bool scanned_once, list_all, stopping;
-    uv_timer_t timer; /* the next scan */
-    uv_idle_t soon;   /* ... or at once */
+    uint64_t poll_ms;      /* between two quick scans: more where there is much to look at */
+    uint64_t watchless_ms; /* when there was no watch left; 0: there was */
+    uv_timer_t timer;      /* the next scan */
+    uv_idle_t soon;        /* ... or at once */
 };
 
 static void on_soon(uv_idle_t *idle);
@@ -58,6 +60,17 @@ bool sl_discover_polls(const sl_discover *d)
 sl_watch *sl_discover_watch(const sl_discover *d)
 {
     return d->options.watch;
+}
+
+sl_plan *sl_discover_plan(const sl_discover *d)
+{
+    return d->options.plan;
+}
+
+void sl_discover_retry(sl_discover *d, sl_source *s)
+{
+    s->unsettled = true;
+    plan_scan(d, SCAN_RETRY_MS);
 }
 
 uint32_t sl_discover_source_count(const sl_discover *d)
@@ -149,23 +162,28 @@ bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s)
 void sl_discover_needs_scans(sl_discover *d)
 {
     d->polls = true;
-    plan_scan(d, SCAN_POLL_MS);
+    plan_scan(d, d->poll_ms);
     if (d->watches_complained)
         return;
     d->watches_complained = true;
-    sl_logf(
-        d->options.log, SL_LOG_WARN,
-        "no inotify watch is left, or they are denied: what has none is looked at once a second "
-        "instead; raise fs.inotify.max_user_watches");
+    sl_logf(d->options.log, SL_LOG_WARN,
+            "no inotify watch is left, or they are denied: what has none is looked at about once a "
+            "second instead; raise fs.inotify.max_user_watches");
 }
 
 static void watch_folder(sl_discover *d, sl_target *t, const char *path, uint32_t mask)
 {
+    uint64_t now = sl_now_ms(d->options.clock);
     sl_err err;
 
     if (d->options.poll || t->wd)
         return;
+    if (d->watchless_ms && now - d->watchless_ms < WATCH_AGAIN_MS) {
+        sl_discover_needs_scans(d);
+        return;
+    }
     err = sl_watch_add(d->options.watch, t, path, mask);
+    d->watchless_ms = err == UV_ENOSPC ? now : 0;
     if (!err || err == UV_ENOENT || err == UV_ENOTDIR || err == UV_EACCES)
         return; /* a folder that may not be watched may not be listed: that is said, and tried again */
     sl_discover_needs_scans(d);
@@ -220,7 +238,9 @@ static void on_close_write(sl_discover *d, sl_source *s, const char *file)
     sl_source_path(s, file, path);
     if (!sl_key_of(AT_FDCWD, path, &key, &size, &mode))
         g = sl_source_find(s, &key);
-    if (!g || g->body != SL_BODY_OPEN) { /* new; or a .gz that is whole now; or one we had left */
+    if (!g ||
+        (g->body != SL_BODY_OPEN &&
+         g->body != SL_BODY_RESTING)) { /* new; or a .gz that is whole now; or one we had left */
         sl_discover_look(d, s);
         return;
     }
@@ -331,6 +351,11 @@ static void scan_pod(sl_discover *d, sl_pod *pod)
 
     snprintf(path, sizeof path, "%s/%s", d->options.root, pod->folder);
     watch_folder(d, &pod->watch, path, WATCH_FOLDER);
+    if (pod->listed_ns && !lstat(path, &st) && S_ISDIR(st.st_mode) &&
+        sl_folder_is_unchanged(&st, pod->listed_ns)) {
+        pod->gone = pod->complained = false;
+        return;
+    }
     err = sl_folder_open(path, &fd, &st);
     if (err == UV_ENOENT) {
         pod_is_gone(d, pod);
@@ -343,10 +368,6 @@ static void scan_pod(sl_discover *d, sl_pod *pod)
         return;
     }
     pod->gone = pod->complained = false;
-    if (sl_folder_is_unchanged(&st, pod->listed_ns)) {
-        close(fd);
-        return;
-    }
     pod->listed_ns = sl_folder_listed_ns(d->options.clock, &st);
     list_pod(d, pod, fd);
 }
@@ -458,7 +479,16 @@ static bool scan_root(sl_discover *d)
     return true;
 }
 
-static bool has_grown(const sl_source *s, const sl_generation *g)
+/* It is opened at once: the file may be gone before it is read. */
+static bool has_grown_at_rest(sl_discover *d, sl_generation *g)
+{
+    if (sl_plan_is_undisturbed(g))
+        return false;
+    (void)sl_plan_wake(d->options.plan, g);
+    return true;
+}
+
+static bool has_grown(sl_discover *d, const sl_source *s, sl_generation *g)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -468,6 +498,8 @@ static bool has_grown(const sl_source *s, const sl_generation *g)
 
     if (g->body == SL_BODY_OPEN && !g->packed)
         return !fstat(g->fd, &st) && (uint64_t)st.st_size != g->size;
+    if (g->body == SL_BODY_RESTING)
+        return has_grown_at_rest(d, g);
     if (g->body != SL_BODY_SHUT || g->packed || !g->linked)
         return false;
     sl_source_path(s, g->file, path);
@@ -477,8 +509,8 @@ static bool has_grown(const sl_source *s, const sl_generation *g)
 
 static bool sleeps_unwatched(const sl_source *s, const sl_generation *g)
 {
-    return g->body == SL_BODY_OPEN && !g->packed && g->end == UINT64_MAX && !g->watch.wd &&
-           !sl_link_is_in(&s->hot);
+    return (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) && !g->packed &&
+           g->end == UINT64_MAX && !g->watch.wd && !sl_link_is_in(&s->hot);
 }
 
 /* Files that grew without telling, and folders that changed without telling. */
@@ -498,7 +530,7 @@ static void check_source(void *arg, sl_source *s)
     {
         if (sleeps_unwatched(s, generation_of(link)))
             d->polls = true;
-        if (has_grown(s, generation_of(link))) {
+        if (has_grown(d, s, generation_of(link))) {
             if (generation_of(link)->body == SL_BODY_SHUT)
                 scan_source(d, s); /* opens it again */
             sl_discover_ready(d, s);
@@ -509,6 +541,7 @@ static void check_source(void *arg, sl_source *s)
 
 static void scan_all(sl_discover *d)
 {
+    uint64_t start = uv_hrtime();
     bool seen;
 
     uv_timer_stop(&d->timer);
@@ -521,7 +554,10 @@ static void scan_all(sl_discover *d)
         d->folders.start.kind = SL_START_BEGINNING;
         d->options.scanned(d->options.arg);
     }
-    plan_scan(d, seen && !d->polls ? SCAN_MS : SCAN_POLL_MS);
+    d->poll_ms = (uv_hrtime() - start) / 1000000 * SCAN_PART;
+    if (d->poll_ms < SCAN_POLL_MS || d->poll_ms > SCAN_RETRY_MS) /* what is new costs once */
+        d->poll_ms = d->poll_ms < SCAN_POLL_MS ? SCAN_POLL_MS : SCAN_RETRY_MS;
+    plan_scan(d, seen && !d->polls ? SCAN_MS : d->poll_ms);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -584,25 +620,16 @@ void sl_discover_rescan(sl_discover *d)
         uv_idle_start(&d->soon, on_soon);
 }
 
-/* The last descriptors are for folders, the checkpoint and the output. */
-static int max_log_fd(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur > INT_MAX)
-        return INT_MAX;
-    return (int)files.rlim_cur - SPARE_FDS;
-}
-
 sl_discover *sl_discover_new(const sl_discover_options *options)
 {
     sl_discover *d = sl_alloc(sizeof *d);
 
     d->options = *options;
+    d->poll_ms = SCAN_POLL_MS;
     d->folders = (sl_folders){.loop = options->loop,
                               .clock = options->clock,
                               .log = options->log,
-                              .max_fd = max_log_fd(),
+                              .plan = options->plan,
                               .start = options->start,
                               .arg = d,
                               .checked = on_checked};

@@ -11,6 +11,7 @@
 #define SL_READ_DISCOVER_H
 
 #include "base/clock.h"
+#include "read/plan.h"
 #include "read/source.h"
 #include "read/start.h"
 
@@ -24,6 +25,7 @@ typedef struct sl_discover_options {
     const sl_rules *rules; /* of its sources; borrowed */
     const char *root;
     bool poll;      /* no watches at all */
+    sl_plan *plan;  /* the agent's one; borrowed */
     sl_start start; /* start_at, at the very first start: of what the first scan finds */
     void *arg;      /* of all these: */
     bool (*wants)(void *arg, const sl_pod *pod, const char *container);
@@ -43,6 +45,7 @@ void sl_discover_free(sl_discover *d);  /* after that; with all pods and sources
 const char *sl_discover_root(const sl_discover *d);
 bool sl_discover_polls(const sl_discover *d); /* it was told to watch nothing */
 sl_watch *sl_discover_watch(const sl_discover *d);
+sl_plan *sl_discover_plan(const sl_discover *d);
 uint32_t sl_discover_source_count(const sl_discover *d);
 /* Its root could be looked at, the last time too. */
 bool sl_discover_is_watching(const sl_discover *d);
@@ -54,6 +57,8 @@ void sl_discover_rescan(sl_discover *d);
 void sl_discover_look(sl_discover *d, sl_source *s);
 /* Something happened in s: tells the lanes. */
 void sl_discover_ready(sl_discover *d, sl_source *s);
+/* Something of s could not be opened for want of descriptors: it is looked at again in a while. */
+void sl_discover_retry(sl_discover *d, sl_source *s);
 /* A watch could not be had: growth is found by scans, once a second, until the next full one. */
 void sl_discover_needs_scans(sl_discover *d);
 /* Asks is_done(arg, s) of each source whose folder is gone; true: it is freed.

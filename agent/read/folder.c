@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define OPEN_FLAGS   (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /* A folder's time is exact to a clock tick: changed within it, it may have changed again. */
 #define TICK_NS INT64_C(20000000)
@@ -156,13 +155,9 @@ static sl_err open_candidate(const look *l, candidate *c)
 
     if (c->fd >= 0)
         return 0;
-    c->fd = openat(l->folder, c->file, OPEN_FLAGS);
+    c->fd = sl_plan_open(l->folders->plan, l->folder, c->file);
     if (c->fd < 0)
-        return -errno;
-    if (c->fd > l->folders->max_fd) {
-        close_candidate(c);
-        return UV_EMFILE;
-    }
+        return c->fd;
     err = sl_key_of(c->fd, "", &c->key, &c->size, &mode);
     return !err && !S_ISREG(mode) ? UV_EINVAL : err;
 }
@@ -253,7 +248,7 @@ static sl_generation *add_generation(sl_source *s, const candidate *c)
 }
 
 /* The candidate's file is g's from now on. */
-static void take_body(sl_generation *g, candidate *c)
+static void take_body(const look *l, sl_generation *g, candidate *c)
 {
     g->fd = c->fd;
     c->fd = -1;
@@ -265,6 +260,7 @@ static void take_body(sl_generation *g, candidate *c)
     free(g->checks);
     g->checks = NULL;
     g->check_count = 0;
+    sl_plan_used(l->folders->plan, g);
 }
 
 /* g was settled and its descriptor given up, but its writer was not done: what came since is read as
@@ -283,7 +279,7 @@ static sl_generation *reopen(const look *l, sl_generation *g, candidate *c)
     more = add_generation(l->source, c);
     sl_generation_set_name(more, &g->name, g->first_ns);
     more->begin = g->end;
-    take_body(more, c);
+    take_body(l, more, c);
     g->key = (sl_key){0};
     g->linked = false;
     return more;
@@ -302,7 +298,7 @@ static sl_generation *resume(const look *l, sl_generation *g, candidate *c)
     identify(l->source, c);
     if (sl_key_eq(&c->key, &g->key) && sl_checks_fit(g, c->fd, c->size) &&
         (!sl_name_is_set(&g->name) || (c->named && sl_name_eq(&c->name, &g->name)))) {
-        take_body(g, c);
+        take_body(l, g, c);
         return g;
     }
     g->key = (sl_key){0}; /* the number came back, or the file was cut */
@@ -377,20 +373,22 @@ static bool is_ignored(const look *l, const candidate *c)
 static void take_plain(const look *l, candidate *c)
 {
     sl_generation *g = c->first_ns ? find_named(l->source, c) : NULL;
+    const sl_start end = {.kind = SL_START_END};
+    bool ignored = is_ignored(l, c);
 
     if (g) { /* what was copied away before it was truncated goes on in its copy */
         if (g->body != SL_BODY_SOUGHT)
             return;
         if (sl_checks_fit(g, c->fd, c->size)) {
-            take_body(g, c);
+            take_body(l, g, c);
             return;
         } /* it was cut back to a place before our position: better twice than never */
     }
     g = add_generation(l->source, c);
-    g->begin = is_ignored(l, c)
-                   ? sl_start_in_file(&(sl_start){.kind = SL_START_END}, c->fd, c->size, 0)
-                   : sl_start_in_file(&l->folders->start, c->fd, c->size, c->written_ns);
-    take_body(g, c);
+    g->begin = sl_start_in_file(ignored ? &end : &l->folders->start, c->fd, c->size, c->written_ns);
+    take_body(l, g, c);
+    if (ignored)
+        sl_plan_put(g);
 }
 
 /* --- compressed generations --- */
@@ -438,7 +436,7 @@ static sl_err find_packed(const look *l, candidate *c, sl_generation **g)
     sl_err err = 0;
 
     *g = find_called(l->source, c);
-    if (!*g && (is_ignored(l, c) || sl_start_is_over(&l->folders->start, c->written_ns)))
+    if (!*g && sl_start_is_over(&l->folders->start, c->written_ns))
         *g = skip_packed(l->source, c);
     if (!*g || (*g)->body == SL_BODY_SOUGHT)
         err = open_candidate(l, c);
@@ -446,6 +444,8 @@ static sl_err find_packed(const look *l, candidate *c, sl_generation **g)
         return err;
     identify(l->source, c);
     *g = find_named(l->source, c);
+    if (!*g && is_ignored(l, c)) /* what was begun is read to its end, however old it is */
+        *g = skip_packed(l->source, c);
     return 0;
 }
 
@@ -577,6 +577,20 @@ static void unlink_all(sl_source *s)
     generation_of(link)->linked = false;
 }
 
+/* What rested, and is not under its key any more: as a .gz it may be. */
+static void seek_resting(sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        sl_generation *g = generation_of(link);
+
+        if (g->body != SL_BODY_RESTING || g->linked)
+            continue;
+        g->body = SL_BODY_SOUGHT;
+        g->gone_reason = SL_LOST_VANISHED;
+    }
+}
+
 /* What was sought and is nowhere: its unread bytes are lost. */
 static void give_up_sought(sl_source *s)
 {
@@ -584,8 +598,10 @@ static void give_up_sought(sl_source *s)
     {
         sl_generation *g = generation_of(link);
 
-        if (g->body == SL_BODY_SOUGHT && !g->linked)
-            g->body = SL_BODY_GONE;
+        if (g->body != SL_BODY_SOUGHT || g->linked)
+            continue;
+        g->body = SL_BODY_GONE;
+        g->key = (sl_key){0}; /* its number may come back as somebody else's */
     }
 }
 
@@ -594,6 +610,7 @@ void sl_folder_gone(sl_source *s)
     s->gone = true;
     s->unsettled = false;
     unlink_all(s);
+    seek_resting(s);
     give_up_sought(s);
 }
 
@@ -621,6 +638,8 @@ void sl_folder_list(sl_folders *f, sl_source *s)
     SL_ASSERT(dir);
     while ((entry = readdir(dir)))
         saw_file(&l, entry->d_name);
+    if (!l.missed)
+        seek_resting(s);
     take_candidates(&l);
     if (l.missed)
         s->unsettled = true; /* it has another name by now: look again before anything is lost */

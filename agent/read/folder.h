@@ -10,6 +10,7 @@
 #define SL_READ_FOLDER_H
 
 #include "base/clock.h"
+#include "read/plan.h"
 #include "read/source.h"
 #include "read/start.h"
 
@@ -22,7 +23,7 @@ typedef struct sl_folders {
     sl_log *log;
     /* For the first scan alone; then its owner sets it to false. */
     sl_start start;
-    int max_fd; /* a log file's descriptor is not above this: the rest is for the agent itself */
+    sl_plan *plan;
     void *arg;
     /* A .gz of s was verified: it is read now, or given up, or s is unsettled. Not after stop(). */
     void (*checked)(void *arg, sl_source *s);

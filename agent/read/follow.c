@@ -1,6 +1,7 @@
 /* follow.c - see follow.h. */
 #include "read/follow.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* Silent for so long: a little longer than a file has to be still to count as left. */
@@ -9,25 +10,47 @@
 static void on_file_event(sl_target *t, uint32_t mask, const char *name)
 {
     sl_generation *g = SL_CONTAINER_OF(t, sl_generation, watch);
+    sl_discover *d = g->source->pod->discover;
     struct stat st;
 
     (void)name;
     if (!(mask & ~(uint32_t)IN_IGNORED))
-        return; /* the one shot was fired */
-    if (mask & IN_CLOSE_WRITE && !fstat(g->fd, &st))
+        return;                     /* the one shot was fired */
+    if (g->body == SL_BODY_RESTING) /* at once: it may be gone before it is read */
+        (void)sl_plan_wake(sl_discover_plan(d), g);
+    if (mask & IN_CLOSE_WRITE && g->fd >= 0 && !fstat(g->fd, &st))
         g->closed_size = (uint64_t)st.st_size;
-    sl_discover_ready(g->source->pod->discover, g->source);
+    sl_discover_ready(d, g->source);
 }
 
-/* Set through the descriptor: no race with a rename, and it works on a file that was unlinked. */
+/* Set through the descriptor: no race with a rename, and it works on a file that was unlinked. A file
+ * that rests is found by its path; if that is another one's by now, its folder shows where it is. */
 static sl_err watch_file(sl_discover *d, sl_generation *g)
 {
-    char path[32];
+    char path[PATH_MAX];
+    int64_t written_ns;
+    uint64_t size;
+    sl_err err;
 
-    snprintf(path, sizeof path, "/proc/self/fd/%d", g->fd);
+    if (g->body == SL_BODY_RESTING)
+        sl_source_path(g->source, g->file, path);
+    else
+        snprintf(path, sizeof path, "/proc/self/fd/%d", g->fd);
     g->watch.on_event = on_file_event;
-    return sl_watch_add(sl_discover_watch(d), &g->watch, path,
-                        IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONESHOT);
+    err = sl_watch_add(sl_discover_watch(d), &g->watch, path,
+                       IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONESHOT);
+    if (g->body == SL_BODY_RESTING && !sl_plan_peek(g, &size, &written_ns)) {
+        sl_watch_remove(sl_discover_watch(d), &g->watch);
+        sl_discover_look(d, g->source);
+        return 0;
+    }
+    return err;
+}
+
+static bool may_grow(const sl_generation *g)
+{
+    return (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) && !g->packed &&
+           g->end == UINT64_MAX;
 }
 
 static void put_to_sleep(sl_follow *f, sl_source *s)
@@ -39,7 +62,7 @@ static void put_to_sleep(sl_follow *f, sl_source *s)
     {
         sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
 
-        if (sl_discover_polls(d) || g->body != SL_BODY_OPEN || g->packed || g->end != UINT64_MAX)
+        if (sl_discover_polls(d) || !may_grow(g))
             continue;
         if (watch_file(d, g))
             sl_discover_needs_scans(d);

@@ -108,7 +108,7 @@ static void give_up_file(sl_pin *p, sl_generation *g)
             st.st_dev == file.st_dev)
             give_up(p, o);
     }
-    sl_discover_ready(p->options.discover, s); /* there may be something behind it */
+    sl_discover_look(p->options.discover, s); /* there may be something behind it to read */
 }
 
 bool sl_pin_give_up_one(sl_pin *p)

@@ -2,7 +2,7 @@
 #include "read/source.h"
 
 #include "read/discover.h"
-#include "read/folder.h"
+#include "read/plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +66,15 @@ void sl_source_path(const sl_source *s, const char *file, char *out)
 
 /* --- keys --- */
 
+sl_key sl_key_from(const struct statx *st)
+{
+    sl_key key = {.dev = makedev(st->stx_dev_major, st->stx_dev_minor), .ino = st->stx_ino};
+
+    if (st->stx_mask & STATX_BTIME)
+        key.birth_ns = st->stx_btime.tv_sec * 1000000000 + (int64_t)st->stx_btime.tv_nsec;
+    return key;
+}
+
 sl_err sl_key_of(int fd, const char *path, sl_key *key, uint64_t *size, mode_t *mode)
 {
     struct statx st;
@@ -73,9 +82,7 @@ sl_err sl_key_of(int fd, const char *path, sl_key *key, uint64_t *size, mode_t *
 
     if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &st))
         return -errno;
-    *key = (sl_key){.dev = makedev(st.stx_dev_major, st.stx_dev_minor), .ino = st.stx_ino};
-    if (st.stx_mask & STATX_BTIME)
-        key->birth_ns = st.stx_btime.tv_sec * 1000000000 + (int64_t)st.stx_btime.tv_nsec;
+    *key = sl_key_from(&st);
     *size = st.stx_size;
     *mode = st.stx_mode;
     return 0;
@@ -111,12 +118,16 @@ static ssize_t bytes_before(int fd, bool packed, uint64_t offset, char out[SL_CH
 
 uint64_t sl_generation_hash(const sl_generation *g, uint64_t offset)
 {
+    bool borrowed = g->body == SL_BODY_RESTING;
+    int fd = borrowed ? sl_plan_borrow(g) : g->fd;
     char bytes[SL_CHECK_BYTES];
     ssize_t n;
 
-    if (g->body != SL_BODY_OPEN || g->packed) /* in a .gz it would cost an inflate each time */
+    if (fd < 0 || g->packed) /* in a .gz it would cost an inflate each time */
         return 0;
-    n = bytes_before(g->fd, false, offset, bytes);
+    n = bytes_before(fd, false, offset, bytes);
+    if (borrowed)
+        close(fd);
     return n < 0 ? 0 : sl_hash_bytes(bytes, (size_t)n);
 }
 
@@ -160,6 +171,7 @@ void sl_generation_close(sl_watch *w, sl_generation *g)
     sl_watch_remove(w, &g->watch);
     sl_inflate_free(g->inflate);
     g->inflate = NULL;
+    sl_list_remove(&g->recent);
     if (g->fd >= 0)
         close(g->fd);
     g->fd = -1;
@@ -293,7 +305,10 @@ sl_place sl_source_end(sl_source *s)
 
     if (!last)
         return (sl_place){0};
-    if (last->body == SL_BODY_SOUGHT && last->linked) /* no descriptor for it: rather twice */
+    if (last->body == SL_BODY_RESTING)
+        (void)sl_plan_wake(sl_discover_plan(s->pod->discover), last);
+    if ((last->body == SL_BODY_SOUGHT || last->body == SL_BODY_RESTING) &&
+        last->linked) /* no descriptor for it: rather twice */
         return (sl_place){last->seq, last->begin};
     if (last->body != SL_BODY_OPEN || last->packed)
         return (sl_place){s->next_seq++, 0}; /* no file's: what comes has a greater one */
@@ -334,6 +349,12 @@ static bool grew(const sl_generation *g)
            !g->packed && !fstat(g->fd, &st) && (uint64_t)st.st_size > g->end;
 }
 
+static void wake_if_grown(const sl_source *s, sl_generation *g)
+{
+    if (g->body == SL_BODY_RESTING && !sl_plan_is_undisturbed(g))
+        (void)sl_plan_wake(sl_discover_plan(s->pod->discover), g);
+}
+
 bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
 {
     bool more = false;
@@ -341,11 +362,14 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
     SL_LIST_EACH_SAFE(&s->generations, link)
     {
         sl_generation *g = generation_of(s, link);
-        bool left = g->seq < frontier.seq, open = g->body == SL_BODY_OPEN;
+        bool left = g->seq < frontier.seq, open;
         bool over = g->seq == frontier.seq && !g->linked && g->closed_size == g->size &&
                     frontier.offset >= g->size; /* deleted, closed, and delivered */
 
-        if (open && left && g->end == UINT64_MAX)
+        if (left || g->end != UINT64_MAX)
+            wake_if_grown(s, g);
+        open = g->body == SL_BODY_OPEN;
+        if ((open || g->body == SL_BODY_RESTING) && left && g->end == UINT64_MAX)
             g->end = g->size; /* passed over: no lane wanted it */
         if (open && g->end != UINT64_MAX && grew(g)) {
             if (!sl_generation_go_on(g))
@@ -358,6 +382,9 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
             sl_generation_close(w, g);
             g->body = SL_BODY_SHUT;
             g->end = over ? g->size : g->end;
+        } else if (g->body == SL_BODY_RESTING) {
+            sl_generation_close(w, g);
+            g->body = SL_BODY_SHUT;
         }
         if (left && !g->linked)
             forget(w, g);
@@ -452,6 +479,8 @@ sl_generation *sl_generation_go_on(sl_generation *g)
     int fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
     sl_generation *more;
 
+    if (fd < 0 && sl_plan_make_room(sl_discover_plan(g->source->pod->discover)) && g->fd >= 0)
+        fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
     more = sl_source_add(g->source, g->file, g->attempt);

@@ -31,6 +31,7 @@ typedef struct sl_key {
 
 typedef enum {
     SL_BODY_OPEN,    /* fd reads it */
+    SL_BODY_RESTING, /* its descriptor was given back: its path opens it again (plan.c) */
     SL_BODY_SHUT,    /* settled, and its descriptor given up */
     SL_BODY_SOUGHT,  /* not there under its key: the next look at the folder decides */
     SL_BODY_CHECKED, /* its .gz is being verified, in the pool */
@@ -38,7 +39,8 @@ typedef enum {
 } sl_body;
 
 struct sl_generation {
-    sl_link link; /* in the source, in reading order */
+    sl_link link;   /* in the source, in reading order */
+    sl_link recent; /* among those that may rest, by when they were read */
     sl_source *source;
     uint64_t seq;
     sl_key key;
@@ -54,9 +56,11 @@ struct sl_generation {
     uint64_t end;            /* UINT64_MAX, or where it was left for the next one */
     uint64_t closed_size;    /* its size when its writer let go; UINT64_MAX: it has not */
     uint64_t still_since_ms; /* since when we find nothing new at `size`; 0: not looked yet */
+    int64_t rested_ns;       /* when it was written to last, as it began to rest */
     sl_lost_reason gone_reason;
     bool linked;         /* it, or its .gz, was in the folder at the last look */
     bool packed;         /* fd is its .gz */
+    bool stirred;        /* it changed while it rested: to be read, whatever its size */
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
     sl_inflate *inflate;
     sl_target watch;           /* one-shot, while the source sleeps */
@@ -146,6 +150,7 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier);
 
 /* What fstat() says now: size and key. Returns 0 or -errno. */
 sl_err sl_key_of(int fd, const char *path, sl_key *key, uint64_t *size, mode_t *mode);
+sl_key sl_key_from(const struct statx *st);
 bool sl_key_eq(const sl_key *a, const sl_key *b);
 
 /* Names g after its first line.

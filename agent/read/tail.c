@@ -168,7 +168,7 @@ static bool cut_lines(sl_reader *r, sl_tail *t, const char *data, size_t len)
 
 static bool is_over(const sl_reader *r, const sl_tail *t, sl_generation *g, bool has_next)
 {
-    if (g->body == SL_BODY_SOUGHT || g->body == SL_BODY_CHECKED)
+    if (g->body == SL_BODY_SOUGHT || g->body == SL_BODY_CHECKED || g->body == SL_BODY_RESTING)
         return false;
     if (g->body != SL_BODY_OPEN)
         return true;
@@ -290,6 +290,20 @@ static bool consume(sl_reader *r, sl_tail *t, const char *data, size_t len, size
     return true;
 }
 
+/* Opens what rests, if there is something new in it, or something behind it. false: not now. */
+static bool wake(const sl_tail *t, sl_generation *g)
+{
+    sl_discover *d = t->source->pod->discover;
+    sl_err err;
+
+    if (!sl_source_next(t->source, g) && t->at.offset == g->size && sl_plan_is_undisturbed(g))
+        return false;
+    err = sl_plan_wake(sl_discover_plan(d), g);
+    if (err && err != UV_ENOENT)
+        sl_discover_retry(d, t->source);
+    return !err;
+}
+
 sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
 {
     sl_generation *g = t->generation ? t->generation : sl_source_at(t->source, t->at.seq);
@@ -304,6 +318,10 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
     if (!t->generation)
         enter(r, t, g);
     skip_to_begin(t, g);
+    if (g->body == SL_BODY_RESTING && !wake(t, g))
+        return SL_TAIL_DONE;
+    sl_plan_used(sl_discover_plan(t->source->pod->discover), g);
+    g->stirred = false;
     n = prime(t, g);
     if (n == 0)
         n = fill(r, t, g, &data, &asked);
@@ -389,6 +407,10 @@ void sl_tail_warm(sl_reader *r, sl_tail *t)
     struct warm_up *w;
     int fd = dup(t->generation->fd); /* its own may be closed meanwhile */
 
+    if (fd > sl_discover_plan(t->source->pod->discover)->max_fd) {
+        close(fd);
+        fd = -1;
+    }
     t->warm = true; /* without a descriptor for it, the next read waits for the disk itself */
     if (fd < 0) {
         r->warmed(r->arg, t);

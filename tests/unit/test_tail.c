@@ -26,6 +26,7 @@ static char got[4096];
 static int held;
 static bool full; /* refuse every line */
 static sl_pin *pin;
+static sl_plan plan;
 static sl_space space; /* of the file system, as the pin is told */
 
 static void note(const char *format, ...) SL_PRINTF(1, 2);
@@ -126,6 +127,8 @@ static sl_err on_space(const char *path, sl_space *out)
 static void setup(bool poll)
 {
     uv_loop_init(&loop);
+    plan = (sl_plan){.log = &quiet};
+    sl_plan_init(&plan);
     watch =
         sl_watch_new(&(sl_watch_options){.loop = &loop, .log = &quiet, .on_overflow = on_scanned});
     discover = sl_discover_new(&(sl_discover_options){.loop = &loop,
@@ -133,6 +136,7 @@ static void setup(bool poll)
                                                       .clock = &hand.clock,
                                                       .watch = watch,
                                                       .rules = &rules,
+                                                      .plan = &plan,
                                                       .root = root,
                                                       .poll = poll,
                                                       .wants = on_wants,
@@ -229,6 +233,15 @@ static void copy(const char *from, const char *to)
     close(out);
 }
 
+static int resting(void)
+{
+    int count = 0;
+
+    SL_LIST_EACH(&source->generations, link)
+    count += SL_CONTAINER_OF(link, sl_generation, link)->body == SL_BODY_RESTING;
+    return count;
+}
+
 /* One step: a word, and what it needs. */
 static void act(const char *step, bool poll)
 {
@@ -281,6 +294,11 @@ static void act(const char *step, bool poll)
         (void)sl_pin_check(pin);
     } else if (!strcmp(word, "give-up")) { /* for want of descriptors */
         ck_assert(sl_pin_give_up_one(pin));
+    } else if (!strcmp(word, "rest")) { /* whoever can, gives his descriptor back */
+        while (sl_plan_make_room(&plan))
+            ;
+    } else if (!strcmp(word, "resting")) {
+        ck_assert_int_eq(resting(), atoi(file));
     } else if (!strcmp(word, "expect")) {
         ck_assert_str_eq(got, strchr(step, ' ') + 1);
     } else {
@@ -440,6 +458,33 @@ static const struct {
       "wait",
       "read"},
      "a [lost pin_limit 42-84] c d "},
+    {"a file that rests is opened by its path when it grows",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "rest", "resting 1", "read", "resting 1",
+      "more " T "2Z stdout F b\n", "read"},
+     "a b "},
+    {"... when it was rotated meanwhile, by its key",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "rest", "more " T "2Z stdout F b\n",
+      "mv 0.log 0.log.1", "write 0.log " T "3Z stdout F c\n", "read", "close", "read", "wait",
+      "read"},
+     "a b c "},
+    {"... and when it was copied and cut, in its copy",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "rest", "more " T "2Z stdout F b\n",
+      "cp 0.log 0.log.1", "cut 0.log", "more " T "3Z stdout F c\n", "read", "read", "wait", "read"},
+     "a b c "},
+    {"what nobody read rests as well, and what is behind it",
+     {"full", "hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
+      "write 0.log " T "2Z stdout F b\n", "read", "rest", "resting 2", "full", "close", "read",
+      "wait", "read"},
+     "a b "},
+    {"what was seen and not read is lost if it is deleted while it rests",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
+      "rest", "rm 0.log", "write 0.log " T "3Z stdout F c\n", "read", "full", "read", "wait",
+      "read"},
+     "a [lost vanished 42-84] c "},
+    {"a deleted file cannot rest",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
+      "rm 0.log", "rest", "resting 0", "full", "read"},
+     "a b "},
     {"what was moved elsewhere is not pinned by us",
      {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n",
       "mv 0.log ../gone", "read", "pinned 0", "free 0", "full", "close", "rm ../gone", "wait",
