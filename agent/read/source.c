@@ -501,7 +501,7 @@ bool sl_generation_is_live(const sl_generation *g)
 {
     uint32_t attempt;
 
-    return g->body == SL_BODY_OPEN && !g->packed && g->linked &&
+    return (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) && !g->packed && g->linked &&
            sl_file_parse(g->file, &attempt) == SL_FILE_LIVE;
 }
 
