@@ -213,20 +213,26 @@ static bool make_join_room(sl_lane *l, const sl_cursor *c, size_t len)
     return true;
 }
 
-/* How long a message that ends with this line may be. Only the part of its own stream can be its
- * beginning: a large one of the other stream must not make each line travel in a batch of its own. */
-static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_line *line,
-                              sl_place at)
+/* Only the part of its own stream can be the beginning of a line's message: a large one of the other
+ * stream must not make each line travel in a batch of its own. */
+SL_COLD static size_t longest_joined(const sl_lane *l, const sl_cursor *c, const sl_line *line,
+                                     sl_place at)
 {
     sl_decoder decoder = c->tail.decoder; /* a copy: the line may be refused, and come again */
     sl_record rec = {.at = at};
     const sl_part *part;
 
-    if (SL_LIKELY(sl_join_longest(&c->joined) == 0))
-        return line->bytes.len;
     sl_decode(&decoder, line, l->now_ns, &rec);
     part = c->joined.parts[rec.stream];
     return line->bytes.len + (part && rec.whole ? part->len : 0);
+}
+
+/* How long a message that ends with this line may be. */
+static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_line *line,
+                              sl_place at)
+{
+    return SL_LIKELY(sl_join_longest(&c->joined) == 0) ? line->bytes.len
+                                                       : longest_joined(l, c, line, at);
 }
 
 static void end_resume(sl_cursor *c, sl_place at)
@@ -244,7 +250,7 @@ static bool is_broken_off(const sl_cursor *c, sl_place at)
     return c->joined.halfway && sl_place_cmp(c->joined.halfway_at, at) != 0;
 }
 
-static bool drop_rest(sl_lane *l, sl_cursor *c, const sl_record *line)
+SL_COLD static bool drop_rest(sl_lane *l, sl_cursor *c, const sl_record *line)
 {
     sl_account *a = &c->account;
     uint64_t rest = line->bytes - c->joined.taken;
@@ -264,7 +270,7 @@ static bool drop_rest(sl_lane *l, sl_cursor *c, const sl_record *line)
 /* A line of a record that is too long. A piece has the bytes that it took from its lines, the last
  * one of a line its framing too. Until the last piece is settled, the record is not: they all have
  * its place. */
-static bool on_oversize(sl_lane *l, sl_cursor *c, const sl_record *line)
+SL_COLD static bool on_oversize(sl_lane *l, sl_cursor *c, const sl_record *line)
 {
     sl_account *a = &c->account;
     sl_split what = SL_SPLIT_PIECE;

@@ -4,6 +4,9 @@
 
 #include "base/slice.h"
 
+/* Kept out of its caller, which is hot and seldom comes here. */
+#define SL_COLD __attribute__((cold, noinline))
+
 #define SL_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define SL_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
