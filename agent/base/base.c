@@ -79,7 +79,12 @@ const char *sl_strerror(sl_err err)
         return "held by somebody else";
     case SL_E_NEWER:
         return "written by a newer version of sluice";
-    default:
-        return uv_strerror(err);
+#define TEXT_OF(name, text) \
+    case UV_##name:         \
+        return text;
+        UV_ERRNO_MAP(TEXT_OF)
+#undef TEXT_OF
+    default: /* uv_strerror() allocates for each errno that it does not know, as EDQUOT or ESTALE */
+        return strerror(-err);
     }
 }

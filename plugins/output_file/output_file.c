@@ -386,11 +386,11 @@ static void say_cut(const struct file *f, sl_slice path, off_t cut)
 static void answer_run(const struct file *f, const struct run *r)
 {
     sl_answer answer = {.outcome = SL_DELIVERED};
-    char reason[PATH_MAX + 128];
+    char reason[PATH_MAX + 128], why[64];
 
     if (r->result) {
         snprintf(reason, sizeof reason, "cannot append to %.*s: %s", (int)r->path.len, r->path.ptr,
-                 uv_strerror(r->result));
+                 uv_strerror_r(r->result, why, sizeof why));
         answer = (sl_answer){.outcome = SL_RETRY, .reason = sl_str(reason)};
     }
     f->host->answer(f->batch, r->first, r->n, &answer);

@@ -83,9 +83,10 @@ static void answer_written(struct out *s, const char *reason)
 static void on_error(struct out *s, int err)
 {
     bool gone = err == UV_EPIPE || err == UV_ECONNRESET || (err == UV_EIO && s->is_terminal);
+    char why[64];
 
     if (!gone) {
-        answer_written(s, uv_strerror(err));
+        answer_written(s, uv_strerror_r(err, why, sizeof why));
         return;
     }
     /* The reader may have left bytes behind: better twice than never. */
