@@ -214,7 +214,7 @@ class Agent:
     """A configuration, a state directory, and the lives that the agent leads with them.
 
     Each life writes to an output of its own: out-N.jsonl, through output `file`, or through
-    `stdout` into a pipe that a Drain reads.
+    `stdout` into a pipe that a Drain reads. With outputs["path"] all write to that one.
     """
 
     def __init__(self, folder, pods, output="file", launcher=(), **options):
@@ -227,6 +227,7 @@ class Agent:
                         "admin": {"listen": ""},
                         "log": {"level": "info", "format": "json"}}
         self.outputs = {"name": "out", "type": output}
+        self.more = {"inputs": [], "outputs": []}  # beside these two
         for name, value in options.items():
             where = self.inputs if name in ("select", "exclude", "follow", "start_at", "max_record",
                                             "partial_timeout", "on_oversize",
@@ -239,10 +240,11 @@ class Agent:
         """sluice.yaml; JSON is YAML, too."""
         outputs = dict(self.outputs)
         if self.output == "file":
-            outputs["path"] = str(output)
+            outputs.setdefault("path", str(output))
         path = self.folder / "sluice.yaml"
         path.write_text(json.dumps(
-            {**self.options, "inputs": [self.inputs], "outputs": [outputs]}, indent=1))
+            {**self.options, "inputs": [self.inputs, *self.more["inputs"]],
+             "outputs": [outputs, *self.more["outputs"]]}, indent=1))
         return path
 
     @property
@@ -252,7 +254,8 @@ class Agent:
     def start(self, rate=None):
         """rate: of the drain behind stdout, in bytes a second; 0: it stands still."""
         n = len(self.lives)
-        output, log = self.folder / f"out-{n}.jsonl", self.folder / f"log-{n}"
+        output = Path(self.outputs.get("path", self.folder / f"out-{n}.jsonl"))
+        log = self.folder / f"log-{n}"
         drain = Drain(output, rate) if self.output == "stdout" else None
         output.touch()
         with open(log, "wb") as err:
