@@ -10,6 +10,11 @@ import scenes
 ROTATED = "0.log.20231114-2213{:02}"
 
 
+def another(log, container):
+    """A container of the same pod."""
+    return type(log)(log.folder.parents[1], log.folder.parent.name.split("_")[1], container)
+
+
 def partial(text):
     return {"message": text, "flags": ["partial"]}
 
@@ -31,6 +36,22 @@ def scene_rot_03_ten_rotations_with_delayed_compression(log):
     yield [*expected, "end"]
     yield []
     yield []
+
+
+def three_rotations(log):
+    """T-ROT-07: three containers, each three times in a phase, with ten lines between."""
+    yield []
+    for phase in range(3):
+        texts = []
+        for turn in range(3):
+            lines = [f"{phase} {turn} {n}" for n in range(10)]
+            log.put(*lines)
+            texts += lines
+            os.close(log.rotate(ROTATED.format(10 * phase + turn)))
+        yield texts
+
+
+scene_rot_07_rotates = scene_rot_07_rotates_too = scene_rot_07_rotates_as_well = three_rotations
 
 
 def scene_rot_09_known_under_its_new_name(log):
@@ -73,6 +94,48 @@ def scene_rot_14b_truncated_under_a_writer_without_append(log):
     yield ["d", "e"]
 
 
+def scene_rot_16_truncated_to_less(log):
+    """T-ROT-16: the file ends before our position, and not at its beginning: what is appended comes."""
+    log.put("a", "b", "c", "d")
+    yield ["a", "b", "c", "d"]
+    os.truncate(log.folder / "0.log", 2 * len(log.line("a")))
+    log.put("e")
+    yield ["a", "b", "e"]
+    log.put("f")
+    yield ["f"]
+
+
+def scene_rot_20_truncated_then_longer(log):
+    """T-ROT-20: at once more than there was before; then, when it has been silent, less."""
+    log.put("a", "b")
+    yield ["a", "b"]
+    os.truncate(log.folder / "0.log", 0)
+    texts = [f"longer {i}" for i in range(50)]
+    log.put(*texts)
+    yield texts
+    os.truncate(log.folder / "0.log", 0)
+    log.put("shorter")
+    yield ["shorter"]
+    os.truncate(log.folder / "0.log", 0)
+    log.put("x")
+    yield ["x"]
+
+
+def scene_rot_22_replaced_by_something_else(log):
+    """T-ROT-22: all of what is new."""
+    log.put("a", "b")
+    yield ["a", "b"]
+    replace(log, log.line("c") + log.line("d"))
+    yield ["c", "d"]
+    replace(log, log.line("e"))
+    yield ["e"]
+
+
+def replace(log, data):
+    (log.folder / "new").write_bytes(data)
+    os.rename(log.folder / "new", log.folder / "0.log")
+
+
 def scene_rot_17_truncated_elsewhere(log):
     """T-ROT-17: moved away, truncated there, moved back."""
     log.put("a", "b")
@@ -93,6 +156,37 @@ def scene_rot_26_deleted_without_its_newline(log):
     shutil.rmtree(log.folder.parent)
     os.close(log.fd)
     yield [partial("half")]
+
+
+def scene_rot_28_gz_that_nobody_knew(log):
+    """T-ROT-28: there at the first start, of several members: read once, to its end; with CRLF the CR
+    stays, as in any other file."""
+    members = [log.line("a"), log.line("b") + log.line("half")[:-3], b"lf\n", log.line("c\r")]
+    with open(log.folder / (ROTATED.format(0) + ".gz"), "wb") as out:
+        for member in members:
+            out.write(gzip.compress(member))
+    os.utime(log.folder / (ROTATED.format(0) + ".gz"), (1e9, 1e9))
+    log.put("live")
+    yield ["a", "b", "half", "c\r", "live"]
+    yield []
+    yield []
+    log.put("more")
+    yield ["more"]
+
+
+def scene_rot_40_the_oldest_of_three_is_deleted(log):
+    """T-ROT-40: while nobody has read them: what is deleted is gone, and the others come, in order."""
+    log.put("0")
+    yield ["0"]
+    yield []
+    for i in range(3):
+        log.put(f"{i} a", f"{i} b")
+        os.close(log.rotate(ROTATED.format(i)))
+    log.put("live")
+    (log.folder / ROTATED.format(1)).unlink()
+    yield ["0 a", "0 b", "2 a", "2 b", "live"]
+    log.put("end")
+    yield ["end"]
 
 
 def scene_rot_33_rotated_while_down(log):
@@ -245,7 +339,7 @@ def scene_ckpt_06_half_a_record(log):
 
 def scene_ckpt_10_equal_until_the_restart(log):
     """T-CKPT-10: one of two equal files is deleted before they differ."""
-    other = type(log)(log.folder.parents[1], log.folder.parent.name.split("_")[1], "other")
+    other = another(log, "other")
     same = log.line("same")
     log.write(same)
     other.write(same)

@@ -2,7 +2,9 @@
 import json
 import os
 import random
+import shutil
 import unittest
+from pathlib import Path
 
 import agent
 import scenes
@@ -60,6 +62,28 @@ def scene_line_03_around_the_limit(log):
     for length in (LIMIT - 1, LIMIT, LIMIT + 1, 3 * LIMIT):
         log.put("y" * length, "next")
     yield ["y" * (LIMIT - 1), "next", "y" * LIMIT, "next", *2 * [cut("y" * LIMIT), "next"]]
+
+
+def scene_line_07_around_the_limit_with_and_without_more(log):
+    """T-LINE-07: the last byte of the file is the last of such a line, or there is more behind it."""
+    expected = []
+    for length in (LIMIT - 1, LIMIT, LIMIT + 1, 2 * LIMIT):
+        for more in (False, True):
+            text = chr(97 + len(expected)) * length
+            log.write(log.line(text) + (log.line("more") if more else b""))
+            expected += [text if length <= LIMIT else cut(text[:LIMIT])] + ["more"] * more
+    yield expected
+
+
+def scene_enc_09_half_a_character(log):
+    """T-ENC-09: the file ends inside of one, for a life; its rest comes later, or never."""
+    line = log.line("caf\u00e9 \U0001f600!")
+    log.write(line[:-4])
+    yield []
+    yield []
+    log.write(line[-4:])
+    log.write(log.line("")[:-1] + b"cut \xf0\x9f\n" + log.line("")[:-1] + b"\xc3\n")
+    yield ["caf\u00e9 \U0001f600!", "cut \ufffd", "\ufffd"]
 
 
 def scene_cri_06_joined_beyond_the_limit(log):
@@ -357,7 +381,55 @@ class Oversize(agent.Case):
 
 # --- bytes ---
 
+def split(data, limit):
+    """What must come of a file's bytes: the slow way."""
+    texts = []
+    for line in data.split(b"\n")[:-1]:
+        text = line.split(b" ", 3)[3]
+        texts.append((text[:limit].decode(), len(text) > limit))
+    return texts
+
+
 class Bytes(agent.Case):
+    def test_line_08_against_a_naive_splitter(self):
+        """T-LINE-08, T-LINE-04: random lines and limits, in random pieces; CR LF at each place around
+        the ends of a read; all that comes is what the slow way says, and so are the offsets."""
+        dice = random.Random(8)
+        for limit in (128, 1000, 65536):
+            with self.subTest(limit=limit):
+                sluice = self.agent(max_record=limit)
+                log, data = Log(self.pods, f"limit-{limit}"), b""
+                for end in (4096, 8192, 65536, 262144):
+                    for off in range(-3, 4):  # so that CR and LF are on both sides of it
+                        room = end + off - len(data) - len(log.line("")) - 1
+                        if room < 0:
+                            continue
+                        data += log.line("f" * room + "\r")
+                        break
+                    data += log.line("\r")
+                while len(data) < 600_000:
+                    data += log.line("x" * int(dice.expovariate(1 / 300)) + "\r" * dice.randint(0, 1))
+                shutil.rmtree(self.folder / "state", ignore_errors=True)
+                sluice.inputs["select"] = {"pods": [f"limit-{limit}"]}
+                (self.folder / "out-0.jsonl").write_bytes(b"")
+                sluice.start()
+                at = 0
+                while at < len(data):
+                    piece = dice.choice((1, 7, 4096, 50000, 300000))
+                    os.write(log.fd, data[at:at + piece])
+                    at += piece
+                expected = split(data, limit)
+                sluice.wait_records(len(expected))
+                self.assert_stops(sluice)
+                records = [json.loads(line) for line in
+                           Path(sluice.life.output).read_bytes().splitlines()]
+                got = [(r["message"], "truncated" in r["log"].get("flags", [])) for r in records]
+                self.assertTrue(got == expected, "no diff: it would be megabytes")
+                starts = [0]
+                for line in data.split(b"\n")[:-1]:
+                    starts.append(starts[-1] + len(line) + 1)
+                self.assertEqual([r["log"]["offset"] for r in records], starts[:-1])
+
     def test_line_05_any_length_in_any_pieces(self):
         """T-LINE-05: lines of 100 to 80,000 random bytes, written in pieces of 1 to 16,384; as text,
         which shows bytes as they are."""
