@@ -69,7 +69,7 @@ class Checkpoint(Faulty):
                 agent.until("it is written again", lambda: [
                     doc for doc in life.logged()[written - 1:] if "written again" in doc["message"]])
         sluice.kill()
-        self.assertEqual(sorted(os.listdir(state)), ["checkpoint", "checkpoint.prev", "lock"])
+        self.assertEqual(sorted(os.listdir(state)), ["admin.sock", "checkpoint", "checkpoint.prev", "lock"])
         sluice.start()
         log.put("end")
         self.wait(sluice, len(expected) + 1)
