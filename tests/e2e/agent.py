@@ -35,6 +35,11 @@ KEEP = os.environ.get("SLUICE_E2E_KEEP", "0") != "0"
 MIB = 1 << 20
 
 
+def long_only(test):
+    """A test without a shorter version. It is no test at all but with SLUICE_E2E_LONG=1."""
+    return test if LONG else None
+
+
 def until(what, condition, patience=PATIENCE, pause=0.02):
     """Waits until condition() is true, and returns what it said."""
     end = time.monotonic() + patience

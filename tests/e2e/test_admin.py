@@ -77,14 +77,7 @@ class AdminAgent(agent.Agent):
     def __init__(self, folder, pods, listen="127.0.0.1:0", more=(), **options):
         super().__init__(folder, pods, **options)
         self.options["admin"] = {"listen": listen}
-        self.more = list(more)
-
-    def configuration(self, output):
-        path = super().configuration(output)
-        config = json.loads(path.read_text())
-        config["outputs"] += self.more
-        path.write_text(json.dumps(config, indent=1))
-        return path
+        self.more["outputs"] += more
 
     @property
     def port(self):

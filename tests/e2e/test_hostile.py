@@ -206,11 +206,10 @@ class Things(Scenario):
         self.assert_stops(sluice)
         self.assertEqual(self.messages(sluice), {"app": ["1"], "second": ["2"], "third": ["3", "4"]})
 
+    @agent.long_only
     def test_a_file_system_is_mounted_over_the_root(self):
         """And taken away again, as when a node's disk is late. No event tells of it: it is found when
         everything is looked at, once a minute."""
-        if not agent.LONG:
-            self.skipTest("takes a minute: SLUICE_E2E_LONG=1")
         if subprocess.run(["mount", "-t", "tmpfs", "tiny", self.pods], capture_output=True).returncode:
             self.skipTest("cannot mount a tmpfs here")
         subprocess.run(["umount", "-l", self.pods], check=True)

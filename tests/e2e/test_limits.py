@@ -122,7 +122,7 @@ class Pin(agent.Case):
         """60 MB are rotated away and deleted behind a blocked output; 8 MiB may stay."""
         self.play(60 * MIB, 8 * MIB, 2 * MIB)
 
-    @unittest.skipUnless(agent.LONG, "3 GB")
+    @agent.long_only
     def test_three_gigabytes_behind_a_blocked_output(self):
         print(self.play(3 * 1000 * MIB, 100 * MIB, 10 * MIB))
 
@@ -226,7 +226,7 @@ class Crowd(agent.Case):
         """T-RES-03: 600 files, 100 descriptors, 60 watches."""
         self.play(600, 100, 60)
 
-    @unittest.skipUnless(agent.LONG, "10,000 files")
+    @agent.long_only
     def test_ten_thousand_files_with_a_thousand_descriptors_and_watches(self):
         print(self.play(10000, 1024, 1000))
 

@@ -397,43 +397,6 @@ class Denied(Scenario):
         self.assertEqual(self.messages(sluice), {"app": ["a", "b", "c", "d"], "other": ["1"],
                                                  "next-0": ["x"], "next-1": ["x"]})
 
-    def test_more_files_than_descriptors(self):
-        """It says so once, delivers what it could open, saves its positions, and takes the others
-        when there is room."""
-        sluice = self.agent(launcher=["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"])
-        life = sluice.start()
-        self.wait_said(life, ["follows"])
-        logs = {f"p{i}": self.log_of(f"p{i}") for i in range(100)}
-        for name, log in logs.items():
-            log.put(f"{name} 1")
-        self.wait_said(life, ["descriptor"])
-        sluice.wait_quiet(1)
-        served = sorted(self.messages(sluice))
-        self.assertGreater(len(served), 10)
-        self.assertLess(len(served), 64)
-        for name in served:
-            logs[name].put(f"{name} 2")
-        self.wait(sluice, 2 * len(served))
-        checkpoint = self.folder / "state" / "checkpoint"
-        saved = checkpoint.stat().st_mtime_ns
-        logs[served[0]].put(f"{served[0]} 3")
-        agent.until("the checkpoint", lambda: checkpoint.stat().st_mtime_ns > saved)
-        gone = set()
-        while len(gone) < len(logs):  # pods end, so others get their turn
-            for name in set(self.messages(sluice)) - gone:
-                os.close(logs[name].fd)
-                shutil.rmtree(logs[name].folder.parent)
-                gone.add(name)
-            agent.until("the next ones", lambda: set(self.messages(sluice)) - gone
-                        or len(gone) == len(logs))
-        self.assert_stops(sluice)
-        expected = {name: [f"{name} 1"] for name in logs}
-        for name in served:
-            expected[name].append(f"{name} 2")
-        expected[served[0]].append(f"{served[0]} 3")
-        self.assertEqual(self.messages(sluice), expected)
-        self.assertEqual(len([doc for doc in life.logged() if doc["level"] in ("warn", "error")]), 1)
-
 
 if __name__ == "__main__":
     unittest.main()
