@@ -40,12 +40,11 @@ static sl_err open_tcp(const sl_address *a, int *fd)
 
 static unsigned port_of(int fd)
 {
-    struct sockaddr_storage addr = {0};
+    struct sockaddr_in6 addr = {0}; /* the port stands at the same place in both families */
     socklen_t len = sizeof addr;
 
     (void)getsockname(fd, (struct sockaddr *)&addr, &len);
-    /* the port stands at the same place in both families */
-    return ntohs(((const struct sockaddr_in *)&addr)->sin_port);
+    return ntohs(addr.sin6_port);
 }
 
 sl_err sl_listen_tcp(const char *address, int *fd, unsigned *port)

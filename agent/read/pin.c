@@ -146,7 +146,7 @@ static bool is_short(const sl_pin *p, uint64_t freed)
 {
     sl_err (*space)(const char *, sl_space *) = p->options.space ? p->options.space : ask_system;
     sl_pin_free least = p->options.min_free;
-    sl_space now;
+    sl_space now = {0};
 
     if (least.value == 0 || space(sl_discover_root(p->options.discover), &now))
         return false;

@@ -153,6 +153,7 @@ static void check_json(const sl_encoder *e, const sl_block *block, const sl_reco
     p += SL_TIME_LEN;
     read_literal(&p, end, "\",\"message\":\"");
     message_len = read_string(&p, end, message);
+    SL_ASSERT(message);
     if (is_utf8(rec->text))
         SL_ASSERT(sl_slice_eq(rec->text, (sl_slice){message, message_len}));
     else

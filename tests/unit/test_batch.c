@@ -248,7 +248,7 @@ START_TEST(keeps_what_stands_beside_the_payload)
                             .key = sl_str(i < 3 ? NULL : "key")};
         sl_encoded encoded = {.len = 1 + i, .time = SL_NO_TIME, .beside = &beside};
 
-        rec.at.offset = i * ROW_BYTES;
+        rec.at.offset = (uint64_t)i * ROW_BYTES;
         memset(b->payload + b->used, (char)('a' + i), encoded.len);
         sl_batch_added(b, mark, &encoded, &rec);
         account.books.read += ROW_BYTES;

@@ -554,7 +554,7 @@ START_TEST(a_far_end_that_says_nothing_is_down_after_a_while)
 
     near.far = (struct far_end){.script = script, .how = SILENT};
     set_up(&near, &far_patient, 1);
-    near.clock.ms += 10 * SL_SILENT_MS; /* idle: that is no silence */
+    near.clock.ms += UINT64_C(10) * SL_SILENT_MS; /* idle: that is no silence */
     put(&near, "a");
     near.clock.ms += SL_SILENT_MS - 1;
     sl_output_look(near.output, &numbers);
