@@ -25,7 +25,7 @@
 #define STANDBY_MS     250 /* how often a standby looks whether the lock is free */
 #define STANDBY_SAY_MS UINT64_C(60000)
 
-typedef enum { AGENT_STANDBY, AGENT_RUNNING, AGENT_DRAINING, AGENT_CLOSING } phase;
+typedef enum { AGENT_STANDBY, AGENT_RUNNING, AGENT_FINISHING, AGENT_DRAINING, AGENT_CLOSING } phase;
 
 typedef struct agent agent;
 
@@ -83,6 +83,18 @@ static bool is_ours(const agent *a, sl_slice pod, sl_slice uid)
     return sl_slice_eq(pod, sl_str(own_pod && *own_pod ? own_pod : host));
 }
 
+/* A file that two inputs match is the first one's. */
+static const sl_input_config *input_of(const agent *a, const char *path)
+{
+    for (size_t i = 0; i < a->config->input_count; i++) {
+        const sl_input_config *in = &a->config->inputs[i];
+
+        if (in->type == SL_INPUT_FILES && sl_globs_take(&in->paths, path))
+            return in;
+    }
+    return NULL;
+}
+
 static bool some_input_wants(const agent *a, sl_slice namespace, sl_slice pod, sl_slice container)
 {
     bool wanted = false;
@@ -91,6 +103,7 @@ static bool some_input_wants(const agent *a, sl_slice namespace, sl_slice pod, s
         const sl_input_config *in = &a->config->inputs[i];
 
         wanted =
+            in->type == SL_INPUT_PODS &&
             sl_select_wants(&(sl_select){&in->select, &in->exclude}, namespace, pod, container);
     }
     return wanted;
@@ -109,20 +122,26 @@ static bool some_output_wants(const agent *a, sl_slice namespace, sl_slice pod, 
     return wanted;
 }
 
-/* Is a source of the last life still one of ours? */
-static bool wants(void *arg, sl_slice namespace, sl_slice pod, sl_slice uid, sl_slice container)
+static bool wants(void *arg, const sl_saved_source *saved)
 {
     const agent *a = arg;
+    sl_slice namespace = sl_str(saved->namespace), pod = sl_str(saved->pod),
+             uid = sl_str(saved->uid), container = sl_str(saved->container);
 
+    if (saved->path)
+        return input_of(a, saved->path) && some_output_wants(a, namespace, pod, container);
     return !is_ours(a, pod, uid) && some_input_wants(a, namespace, pod, container) &&
            some_output_wants(a, namespace, pod, container);
 }
 
-static bool on_wants(void *arg, const sl_pod *pod, const char *container)
+static bool on_wants(void *arg, const sl_pod *pod, const char *container, const char *path)
 {
     const input *in = arg;
     sl_select select = {&in->config->select, &in->config->exclude};
 
+    if (path) /* our own pod is not excluded: its files are others' */
+        return input_of(in->agent, path) == in->config &&
+               some_output_wants(in->agent, pod->namespace, pod->pod, sl_str(container));
     return !is_ours(in->agent, pod->pod, pod->uid) &&
            sl_select_wants(&select, pod->namespace, pod->pod, sl_str(container)) &&
            some_output_wants(in->agent, pod->namespace, pod->pod, sl_str(container));
@@ -133,6 +152,12 @@ static const sl_saved_source *on_saved(void *arg, const sl_source *s)
     const input *in = arg;
 
     return sl_state_find(in->agent->state, s);
+}
+
+static void on_saved_in(void *arg, const char *folder, void (*each)(void *of, const char *path),
+                        void *of)
+{
+    sl_state_each_in(((const input *)arg)->agent->state, folder, each, of);
 }
 
 static void on_found(void *arg, sl_source *s)
@@ -213,7 +238,7 @@ static void on_ready(void *arg, sl_source *s)
 {
     agent *a = ((const input *)arg)->agent;
 
-    if (a->phase != AGENT_RUNNING)
+    if (a->phase != AGENT_RUNNING && a->phase != AGENT_FINISHING)
         return;
     sl_follow_wake(&a->follow, s);
     read_source(a, s);
@@ -270,12 +295,15 @@ static void close_lanes(agent *a)
         return;
     a->phase = AGENT_CLOSING;
     uv_timer_stop(&a->deadline);
+    uv_timer_stop(&a->drain);
     if (a->lane_count == 0)
         close_timers(a);
     a->lanes_open = a->lane_count;
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_close(a->lanes[i]);
 }
+
+static void drain(agent *a);
 
 static void on_deadline(uv_timer_t *timer)
 {
@@ -284,6 +312,8 @@ static void on_deadline(uv_timer_t *timer)
     sl_logf(&a->log, SL_LOG_WARN,
             "shutdown_timeout is over with records unacknowledged: they stay in the files, and are "
             "sent at the next start");
+    if (a->phase == AGENT_FINISHING)
+        drain(a);
     close_lanes(a);
 }
 
@@ -309,6 +339,50 @@ static void stop_files(agent *a)
     }
 }
 
+static void drain(agent *a)
+{
+    a->phase = AGENT_DRAINING;
+    stop_files(a);
+    sl_state_stop(a->state); /* it is saved once more, when all is answered */
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_drain(a->lanes[i]);
+    uv_timer_start(&a->drain, on_drain_turn, 0, 10);
+}
+
+/* Every few milliseconds, until what lies in files of our own pod was read. */
+static void on_finish_turn(uv_timer_t *timer)
+{
+    agent *a = SL_CONTAINER_OF(timer, agent, drain);
+
+    for (size_t i = 0; i < a->lane_count; i++) {
+        if (!sl_lane_has_finished(a->lanes[i]))
+            return;
+    }
+    drain(a);
+}
+
+static bool reads_files(const agent *a)
+{
+    for (size_t i = 0; i < a->config->input_count; i++) {
+        if (a->config->inputs[i].type == SL_INPUT_FILES)
+            return true;
+    }
+    return false;
+}
+
+/* A sidecar's files go with its pod: all of them are looked at once more, and read to their ends. */
+static void finish_files(agent *a)
+{
+    a->phase = AGENT_FINISHING;
+    for (size_t i = 0; i < a->discover_count; i++) {
+        if (!sl_discover_root(a->discovers[i]))
+            sl_discover_scan(a->discovers[i]);
+    }
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_finish(a->lanes[i]);
+    uv_timer_start(&a->drain, on_finish_turn, 0, 10);
+}
+
 static void stop(agent *a)
 {
     a->subject.stopping = true;
@@ -319,13 +393,11 @@ static void stop(agent *a)
     }
     if (a->phase != AGENT_RUNNING)
         return;
-    a->phase = AGENT_DRAINING;
-    stop_files(a);
-    sl_state_stop(a->state); /* it is saved once more, when all is answered */
-    for (size_t i = 0; i < a->lane_count; i++)
-        sl_lane_drain(a->lanes[i]);
     uv_timer_start(&a->deadline, on_deadline, a->config->shutdown_timeout_ms, 0);
-    uv_timer_start(&a->drain, on_drain_turn, 0, 10);
+    if (reads_files(a))
+        finish_files(a);
+    else
+        drain(a);
 }
 
 static void on_stop(void *arg, unsigned count)
@@ -373,6 +445,8 @@ static void on_gave_up(void *arg, sl_lane *l, const char *reason)
     sl_logf(&a->log, SL_LOG_ERROR, "%s: nothing can be delivered any more, so the agent stops",
             reason);
     stop(a);
+    if (a->phase == AGENT_FINISHING)
+        drain(a);
     close_lanes(a);
 }
 
@@ -473,11 +547,25 @@ static sl_err open_lanes(agent *a)
     return err;
 }
 
+/* Of an input of files: what its records say of their container is what it is taken for. */
+static const char *field_of(const sl_input_config *in, const char *name)
+{
+    for (size_t i = 0; i < in->fields.count; i++) {
+        if (!strcmp(in->fields.names[i], name))
+            return in->fields.values[i];
+    }
+    return "";
+}
+
 static sl_discover *open_input(agent *a, input *in, const sl_input_config *config, bool fresh)
 {
+    bool files = config->type == SL_INPUT_FILES;
+
     *in = (input){.agent = a,
                   .config = config,
-                  .rules = {.format = SL_FORMAT_AUTO,
+                  .rules = {.fields = files ? &config->fields : NULL,
+                            .format = files ? (sl_line_format)config->format : SL_FORMAT_AUTO,
+                            .raw_is_plain = files && config->format == SL_FORMAT_AUTO,
                             .skip_empty = config->skip_empty,
                             .max_record = config->max_record,
                             .on_oversize = (sl_on_oversize)config->on_oversize,
@@ -490,12 +578,19 @@ static sl_discover *open_input(agent *a, input *in, const sl_input_config *confi
         .watch = a->watch,
         .plan = &a->plan,
         .rules = &in->rules,
-        .root = config->path,
+        .root = files ? NULL : config->path,
+        .globs = &config->paths,
+        .roots = &config->allowed_roots,
+        .namespace = sl_str(field_of(config, "kubernetes.namespace")),
+        .pod = sl_str(field_of(config, "kubernetes.pod.name")),
+        .uid = sl_str(field_of(config, "kubernetes.pod.uid")),
+        .container = field_of(config, "kubernetes.container.name"),
         .poll = config->follow == SL_FOLLOW_POLL,
         .start = fresh ? sl_start_now(&config->start, sl_wall_ns(a->clock)) : (sl_start){0},
         .arg = in,
         .wants = on_wants,
         .saved = on_saved,
+        .saved_in = on_saved_in,
         .found = on_found,
         .ready = on_ready,
         .scanned = on_scanned,
@@ -538,7 +633,10 @@ static void say_hello(agent *a)
     sl_buf text = {0};
 
     for (size_t i = 0; i < config->input_count; i++)
-        sl_buf_add_format(&text, "%s %s", i ? "," : "follows", config->inputs[i].path);
+        sl_buf_add_format(&text, "%s %s", i ? "," : "follows",
+                          config->inputs[i].type == SL_INPUT_FILES
+                              ? config->inputs[i].paths.items[0]
+                              : config->inputs[i].path);
     for (size_t i = 0; i < config->output_count; i++)
         sl_buf_add_format(&text, "%s %s", i ? "," : " to", config->outputs[i].name);
     sl_logf(&a->log, SL_LOG_INFO, "sluice %s %.*s, state in %s", SL_VERSION, (int)text.len,

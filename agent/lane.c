@@ -51,7 +51,7 @@ struct sl_lane {
     uv_timer_t age;   /* the open batch's */
     uv_timer_t parts; /* the oldest part's */
     bool paused;      /* the gate is closed */
-    bool draining, closing;
+    bool finishing, draining, closing;
     bool dead;      /* its output gave up */
     int64_t now_ns; /* wall clock of this turn: the time of lines that have none */
     uint64_t now_ms;
@@ -134,6 +134,9 @@ static void render_block(sl_cursor *c, uint64_t seq)
                         .pod = pod->pod,
                         .uid = pod->uid,
                         .container = sl_str(c->source->container),
+                        .container_id = sl_generation_container_id(g),
+                        .path = sl_str(c->source->path ? c->source->path : ""),
+                        .fields = c->source->rules->fields,
                         .restart = g->attempt,
                         .generation = g->name_text};
 
@@ -445,7 +448,7 @@ static void resume(sl_lane *l)
 
 static void make_ready(sl_cursor *c)
 {
-    if (sl_link_is_in(&c->ready))
+    if (sl_link_is_in(&c->ready) || (c->lane->finishing && !c->source->path))
         return;
     sl_list_append(&c->lane->ready, &c->ready);
     resume(c->lane);
@@ -654,6 +657,46 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
 }
 
 /* --- life --- */
+
+void sl_lane_finish(sl_lane *l)
+{
+    l->finishing = true;
+    SL_LIST_EACH(&l->cursors, link)
+    {
+        sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_lane);
+
+        if (c->source->path)
+            make_ready(c);
+        else
+            sl_list_remove(&c->ready);
+    }
+}
+
+/* A file that goes on elsewhere, or whose other part is looked for, is not all. */
+static bool has_finished(const sl_cursor *c)
+{
+    const sl_generation *g = sl_source_at(c->source, c->tail.at.seq);
+
+    return !sl_link_is_in(&c->ready) && !c->tail.warming &&
+           (!g || (g->body != SL_BODY_SOUGHT && g->body != SL_BODY_CHECKED &&
+                   !sl_source_next(c->source, g)));
+}
+
+bool sl_lane_has_finished(sl_lane *l)
+{
+    bool finished = true;
+
+    SL_LIST_EACH(&l->cursors, link)
+    {
+        sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_lane);
+
+        if (!c->source->path || has_finished(c))
+            continue;
+        make_ready(c);
+        finished = false;
+    }
+    return finished;
+}
 
 void sl_lane_drain(sl_lane *l)
 {

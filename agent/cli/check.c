@@ -8,8 +8,12 @@
 static void summarise(const sl_config *c, const char *before, sl_buf *out)
 {
     sl_buf_add_format(out, "%s%s: ok\n", before, c->file ? c->file : "the built-in default");
-    for (size_t i = 0; i < c->input_count; i++)
-        sl_buf_add_format(out, "%s%s %s", i ? "" : before, i ? "," : "reads", c->inputs[i].path);
+    for (size_t i = 0; i < c->input_count; i++) {
+        const sl_input_config *in = &c->inputs[i];
+
+        sl_buf_add_format(out, "%s%s %s", i ? "" : before, i ? "," : "reads",
+                          in->type == SL_INPUT_FILES ? in->paths.items[0] : in->path);
+    }
     for (size_t i = 0; i < c->output_count; i++)
         sl_buf_add_format(out, "%s %s to output \"%s\" (%s)", i ? "," : ", writes",
                           c->outputs[i].encoding == SL_ENCODING_JSON

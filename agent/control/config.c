@@ -14,6 +14,7 @@
 #include "control/rows.h"
 #include "control/templates.h"
 #include "control/units.h"
+#include "read/discover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,20 +120,105 @@ static void read_bounds(const sl_options *o, const sl_yaml *node, sl_input_confi
                    o->who, shown(o, &in->pin_min_free, in->pin_min_free));
 }
 
+static bool is_files(const sl_input_config *in)
+{
+    return in->type == SL_INPUT_FILES;
+}
+
+static void check_path_text(const sl_options *o, const sl_spot *at, const char *name,
+                            const char *path, const char *said)
+{
+    if (is_below(path, "/var/log/containers"))
+        sl_mistake(o->mistakes, at,
+                   "%s%s: %s holds symlinks alone: write /var/log/pods, where the files are",
+                   o->who, name, said);
+}
+
+/* Without empty parts, so that a path that was written untidily matches. */
+static const char *tidy_glob(sl_store *store, const char *glob)
+{
+    char *tidy = sl_store_text(store, sl_str(glob)), *out = tidy;
+
+    for (const char *p = tidy; *p; p++) {
+        if (*p != '/' || out == tidy || out[-1] != '/')
+            *out++ = *p;
+    }
+    while (out > tidy + 1 && out[-1] == '/')
+        out--;
+    *out = '\0';
+    return tidy;
+}
+
+static void check_glob(const sl_options *o, const sl_spot *at, const char *glob, const char *said)
+{
+    size_t parts = 0;
+
+    for (const char *p = glob; *p; p++)
+        parts += *p == '/';
+    if (*glob != '/')
+        sl_mistake(o->mistakes, at, "%spaths: \"%s\" is no absolute path: write /folder/*.log",
+                   o->who, said);
+    else if (strstr(glob, "**"))
+        sl_mistake(o->mistakes, at,
+                   "%spaths: \"%s\": there is no **: write one glob for each depth", o->who, said);
+    else if (strstr(glob, "/../") || strstr(glob, "/./"))
+        sl_mistake(o->mistakes, at, "%spaths: \"%s\": write it without . and ..", o->who, said);
+    else if (parts < 2 || parts > 64 || !glob[1] ||
+             strcspn(glob + 1, "*?[\\") < strcspn(glob + 1, "/"))
+        sl_mistake(o->mistakes, at,
+                   "%spaths: \"%s\" begins with no folder: write one, as in /folder/*.log", o->who,
+                   said);
+    check_path_text(o, at, "paths", glob, said);
+}
+
+static void check_files(const sl_options *o, const sl_yaml *node, sl_input_config *in)
+{
+    sl_spot at = spot_of(node, "paths");
+
+    if (in->paths.count > 0 && *in->paths.items[0] == '!')
+        sl_mistake(o->mistakes, &at, "%spaths: begins with \"!\", which takes away from nothing",
+                   o->who);
+    else if (in->paths.count == 0 && sl_yaml_find(node, "paths"))
+        sl_mistake(o->mistakes, &at, "%spaths: is empty: write /folder/*.log", o->who);
+    for (size_t i = 0; i < in->paths.count; i++) {
+        const char *said = shown(o, &in->paths.items[i], in->paths.items[i]);
+
+        in->paths.items[i] = tidy_glob(o->store, in->paths.items[i]);
+        check_glob(o, &at, in->paths.items[i] + (*in->paths.items[i] == '!'), said);
+    }
+}
+
+static void check_roots(const sl_options *o, const sl_yaml *node, const sl_input_config *in)
+{
+    sl_spot at = spot_of(node, "allowed_roots");
+
+    for (size_t i = 0; i < in->allowed_roots.count; i++) {
+        const char *root = in->allowed_roots.items[i];
+
+        if (*root != '/' || !root[1] || strstr(root, "/.."))
+            sl_mistake(o->mistakes, &at,
+                       "%sallowed_roots: \"%s\" is no folder of its own: write an absolute path, "
+                       "not / and without ..",
+                       o->who, shown(o, &in->allowed_roots.items[i], root));
+    }
+}
+
 static void check_input(const sl_options *o, const sl_yaml *node, sl_input_config *in)
 {
     sl_spot at = spot_of(node, "path");
 
-    check_lists(o, node, &in->select, &in->exclude);
+    check_roots(o, node, in);
     read_bounds(o, node, in);
+    if (is_files(in)) {
+        check_files(o, node, in);
+        return;
+    }
+    check_lists(o, node, &in->select, &in->exclude);
     if (!in->path)
         return;
     if (!*in->path)
         sl_mistake(o->mistakes, &at, "%spath: is empty: write /var/log/pods", o->who);
-    if (is_below(in->path, "/var/log/containers"))
-        sl_mistake(o->mistakes, &at,
-                   "%spath: %s holds symlinks alone: write /var/log/pods, where the files are",
-                   o->who, shown(o, &in->path, in->path));
+    check_path_text(o, &at, "path", in->path, shown(o, &in->path, in->path));
 }
 
 /* It names a lane, its metrics and a folder. */
@@ -226,6 +312,39 @@ static bool is_stdout(const sl_output_config *out)
     return out->plugin && !strcmp(out->plugin->name, "stdout");
 }
 
+/* What we write must not be what we read. */
+static void check_feed(reading *r, const char *path, const char *what)
+{
+    for (size_t i = 0; path && i < r->c->input_count; i++) {
+        const sl_input_config *in = &r->c->inputs[i];
+
+        if (is_files(in) && sl_globs_take(&in->paths, path))
+            sl_mistake(
+                &r->mistakes, &(sl_spot){.in = r->texts},
+                "inputs.%zu: paths: %s matches, which is %s: it would feed itself, for ever; "
+                "take it away with \"!%s\"",
+                i, path, what, path);
+    }
+}
+
+static void check_feeds(reading *r)
+{
+    const sl_config *c = r->c;
+
+    for (size_t i = 0; i < c->output_count; i++) {
+        const sl_output_config *out = &c->outputs[i];
+        const sl_option *row = out->plugin ? out->plugin->options : NULL;
+
+        for (; row && row->name; row++) {
+            if (!strcmp(row->name, "path") && out->self)
+                check_feed(r, *(const char *const *)(const void *)((char *)out->self + row->offset),
+                           sl_store_format(r->store, "what output \"%s\" writes", out->name));
+        }
+    }
+    if (c->state_dir && *c->state_dir)
+        check_feed(r, sl_store_format(r->store, "%s/checkpoint", c->state_dir), "our own state");
+}
+
 /* What concerns more than one of root, inputs and outputs. */
 static void check_whole(reading *r)
 {
@@ -267,6 +386,7 @@ static void check_whole(reading *r)
                        "state_dir: lies below the input's path, where nothing may be written: take "
                        "another folder");
     }
+    check_feeds(r);
 }
 
 /* --- reading --- */
@@ -274,13 +394,16 @@ static void check_whole(reading *r)
 static void read_input(reading *r, const sl_yaml *node, const char *who, sl_input_config *in)
 {
     const sl_options o = {r->store, &r->mistakes, who};
-    const sl_option *const tables[] = {sl_input_type_rows, sl_input_rows, NULL};
+    const sl_option *const tables[2][4] = {
+        [SL_INPUT_PODS] = {sl_input_type_rows, sl_pods_rows, sl_input_rows, NULL},
+        [SL_INPUT_FILES] = {sl_input_type_rows, sl_files_rows, sl_input_rows, NULL}};
     size_t before = r->mistakes.count;
 
     sl_options_fill(&o, sl_input_type_rows, in, node);
     if (r->mistakes.count > before)
         return; /* another type would have other options */
-    sl_options_check(&o, tables, node);
+    sl_options_check(&o, tables[in->type], node);
+    sl_options_fill(&o, tables[in->type][1], in, node);
     sl_options_fill(&o, sl_input_rows, in, node);
     check_input(&o, node, in);
     check_record(r, node, in);
@@ -608,7 +731,8 @@ void sl_config_dump(const sl_config *c, sl_buf *out)
     sl_options_dump(store, sl_root_rows, c, 0, out);
     sl_buf_add_text(out, "inputs:\n");
     for (const sl_input_config *in = c->inputs; in < c->inputs + c->input_count; in++) {
-        sl_buf_add_text(out, "  - type: kubernetes\n");
+        sl_buf_add_text(out, is_files(in) ? "  - type: file\n" : "  - type: kubernetes\n");
+        sl_options_dump(store, is_files(in) ? sl_files_rows : sl_pods_rows, in, 4, out);
         sl_options_dump(store, sl_input_rows, in, 4, out);
     }
     sl_buf_add_text(out, "outputs:\n");
@@ -641,6 +765,7 @@ static void describe_agent(sl_store *store, sl_plugin_set *set, bool json, sl_bu
     sl_options_describe(sl_root_rows, "", json, out);
     sl_buf_add_text(out, json ? "" : heads[1]);
     sl_options_describe(sl_input_type_rows, "inputs.N.", json, out);
+    sl_options_describe(sl_pods_rows, "inputs.N.", json, out);
     sl_options_describe(sl_input_rows, "inputs.N.", json, out);
     sl_buf_add_text(out, json ? "" : heads[2]);
     sl_options_describe(sl_output_type_rows(store, set), "outputs.N.", json, out);

@@ -15,10 +15,17 @@
 typedef enum { SL_JOIN_NOW, SL_JOIN_BEGINNING } sl_join_at;
 typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
 
+typedef enum { SL_INPUT_PODS, SL_INPUT_FILES } sl_input_type;
+
 typedef struct sl_input_config {
-    const char *path;
-    sl_choice_lists select, exclude;
-    const char *start_at; /* as it was written */
+    int type;         /* sl_input_type */
+    const char *path; /* of pods */
+    sl_texts paths;   /* of files: globs */
+    int format;       /* of files: sl_line_format */
+    sl_pairs fields;  /* of files */
+    sl_texts allowed_roots;
+    sl_choice_lists select, exclude; /* of pods */
+    const char *start_at;            /* as it was written */
     sl_start start;
     int follow; /* sl_follow_mode */
     uint64_t max_record, partial_timeout_ms;

@@ -32,7 +32,9 @@ static void readyz(void *arg, const sl_request *r, sl_reply *reply)
     }
     for (size_t i = 0; i < s->discover_count; i++) {
         if (!sl_discover_is_watching(s->discovers[i])) {
-            not_ready(reply, "cannot look at ", sl_discover_root(s->discovers[i]));
+            not_ready(reply, "cannot look at ",
+                      sl_discover_root(s->discovers[i]) ? sl_discover_root(s->discovers[i])
+                                                        : "an input's files");
             return;
         }
     }

@@ -49,14 +49,17 @@ const sl_option sl_list_rows[] = {
 #undef AT
 #define AT(member) offsetof(sl_input_config, member)
 
-#define OVERSIZE "truncate|split|drop" /* as sl_on_oversize counts them */
+#define OVERSIZE "truncate|split|drop"   /* as sl_on_oversize counts them */
+#define INPUTS   "kubernetes|file"       /* as sl_input_type counts them */
+#define FORMATS  "auto|cri|docker|plain" /* as sl_line_format counts them */
 
 const sl_option sl_input_type_rows[] = {
-    {"type", SL_UNBUILT, 0, "kubernetes", "what is read: kubernetes", "kubernetes|file", 0, 0},
+    {"type", SL_CHOICE, AT(type), "kubernetes", "what is read: pods of a node, or files", INPUTS, 0,
+     0},
     {0},
 };
 
-const sl_option sl_input_rows[] = {
+const sl_option sl_pods_rows[] = {
     {"path", SL_TEXT, AT(path), "/var/log/pods", "a tree of pod folders", NULL, 0, 0},
     {"select.namespaces", SL_LIST, AT(select.namespaces), "*", "globs; ! takes away", NULL, 0, 0},
     {"select.pods", SL_LIST, AT(select.pods), "*", "globs; ! takes away", NULL, 0, 0},
@@ -66,6 +69,22 @@ const sl_option sl_input_rows[] = {
     {"exclude.pods", SL_LIST, AT(exclude.pods), "", "globs; ! takes away", NULL, 0, 0},
     {"exclude.containers", SL_LIST, AT(exclude.containers), "", "globs; ! takes away", NULL, 0, 0},
     {"exclude.labels", SL_UNBUILT, 0, "", "a selector of labels", NULL, 0, 0},
+    {"allowed_roots", SL_LIST, AT(allowed_roots), "/var/log/pods,/var/lib/docker/containers",
+     "where symbolic links may lead, beside path", NULL, 0, 0},
+    {0},
+};
+
+const sl_option sl_files_rows[] = {
+    {"paths", SL_LIST, AT(paths), NULL, "globs of files; ! takes away", NULL, 0, 0},
+    {"format", SL_CHOICE, AT(format), "plain", "of their lines; auto: each line's own", FORMATS, 0,
+     0},
+    {"fields", SL_MAP, AT(fields), "", "constant fields for every record", NULL, 0, 0},
+    {"allowed_roots", SL_LIST, AT(allowed_roots), "",
+     "where symbolic links may lead, beside the folders of paths", NULL, 0, 0},
+    {0},
+};
+
+const sl_option sl_input_rows[] = {
     {"start_at", SL_TEXT, AT(start_at), "beginning",
      "at the very first start: beginning, end, what is younger than 24h, or than a time", NULL, 0,
      0},
@@ -83,7 +102,6 @@ const sl_option sl_input_rows[] = {
      "a new file that was silent for so long is read from its end; 0s: none is", NULL, 0, 0},
     {"multiline", SL_UNBUILT, 0, "none", "a stack trace as one record",
      "none|java|python|go|ruby|dotnet|node|auto", 0, 0},
-    {"allowed_roots", SL_UNBUILT, 0, NULL, "where symlinks may lead", NULL, 0, 0},
     {"pin.max_bytes", SL_SIZE, AT(pin_max_bytes), "1GiB",
      "of deleted files that are held open, being unread", NULL, 0, 0},
     {"pin.min_free", SL_TEXT, AT(pin_min_free), "15%",

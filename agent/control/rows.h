@@ -10,8 +10,10 @@
 
 extern const sl_option sl_root_rows[];       /* into sl_config */
 extern const sl_option sl_list_rows[];       /* into nothing: lists of what has the rows below */
-extern const sl_option sl_input_type_rows[]; /* into nothing */
-extern const sl_option sl_input_rows[];      /* into sl_input_config */
+extern const sl_option sl_input_type_rows[]; /* these four into sl_input_config */
+extern const sl_option sl_input_rows[];      /* of inputs of both types; before them stand */
+extern const sl_option sl_pods_rows[];       /* those of type kubernetes, */
+extern const sl_option sl_files_rows[];      /* or of type file */
 extern const sl_option sl_output_rows[];     /* into sl_output_config; good for a dump alone */
 
 typedef struct sl_output_type {

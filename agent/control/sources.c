@@ -89,7 +89,7 @@ static void add_generations(sl_buf *out, const sl_source *s)
     {
         const sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
 
-        sl_source_path(s, g->file, path);
+        sl_generation_path(g, path);
         sl_buf_add_format(out, "%s{", comma);
         add_text(out, "name", sl_str(g->name_text));
         sl_buf_add_text(out, ",");

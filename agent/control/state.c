@@ -39,8 +39,16 @@ struct sl_state {
 /* --- what the last life left --- */
 
 typedef struct names {
-    sl_slice uid, container, pod, namespace; /* the most telling ones first */
+    sl_slice path; /* of a file: enough; else the most telling ones first */
+    sl_slice uid, container, pod, namespace;
 } names;
+
+static names names_of_file(const char *path)
+{
+    sl_slice none = SL_SLICE("");
+
+    return (names){sl_str(path), none, none, none, none};
+}
 
 static int compare_slices(sl_slice a, sl_slice b)
 {
@@ -51,8 +59,10 @@ static int compare_slices(sl_slice a, sl_slice b)
 
 static int compare(const names *a, const names *b)
 {
-    int order = compare_slices(a->uid, b->uid);
+    int order = compare_slices(a->path, b->path);
 
+    if (!order)
+        order = compare_slices(a->uid, b->uid);
     if (!order)
         order = compare_slices(a->container, b->container);
     if (!order)
@@ -62,7 +72,10 @@ static int compare(const names *a, const names *b)
 
 static names names_of(const sl_saved_source *s)
 {
-    return (names){sl_str(s->uid), sl_str(s->container), sl_str(s->pod), sl_str(s->namespace)};
+    if (s->path)
+        return names_of_file(s->path);
+    return (names){SL_SLICE(""), sl_str(s->uid), sl_str(s->container), sl_str(s->pod),
+                   sl_str(s->namespace)};
 }
 
 static int by_names(const void *a, const void *b)
@@ -94,17 +107,43 @@ sl_err sl_state_load(sl_state *st, bool *fresh)
 
 const sl_saved_source *sl_state_find(sl_state *st, const sl_source *s)
 {
-    names key = {s->pod->uid, sl_str(s->container), s->pod->pod, s->pod->namespace};
+    names key = {SL_SLICE(""), s->pod->uid, sl_str(s->container), s->pod->pod, s->pod->namespace};
     const sl_saved_source *found;
 
     if (!st->last || st->last->source_count == 0)
         return NULL;
+    if (s->path)
+        key = names_of_file(s->path);
     found =
         bsearch(&key, st->last->sources, st->last->source_count, sizeof *st->last->sources, by_key);
     if (!found || st->fates[found - st->last->sources] == SETTLED)
         return NULL;
     st->fates[found - st->last->sources] = FOUND;
     return found;
+}
+
+void sl_state_each_in(const sl_state *st, const char *folder,
+                      void (*each)(void *of, const char *path), void *of)
+{
+    size_t from = 0, to = st->last ? st->last->source_count : 0, len = strlen(folder);
+
+    while (from < to) { /* the first whose path is not before the folder's */
+        size_t middle = from + (to - from) / 2;
+        const char *path = st->last->sources[middle].path;
+
+        if (!path || strcmp(path, folder) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    for (; st->last && from < st->last->source_count; from++) {
+        const char *path = st->last->sources[from].path;
+
+        if (strncmp(path, folder, len) != 0)
+            break;
+        if (path[len] == '/' && !strchr(path + len + 1, '/'))
+            each(of, path);
+    }
 }
 
 static const sl_saved_cursor *find_cursor(const sl_state *st, const sl_saved_source *saved,
@@ -191,7 +230,11 @@ static bool is_there(const sl_state *st, const sl_saved_source *saved)
     char path[PATH_MAX];
     bool old = !*saved->namespace; /* an old kubelet's folder is the uid alone */
 
+    if (saved->path)
+        return !access(saved->path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
     for (size_t i = 0; i < st->discover_count; i++) {
+        if (!sl_discover_root(st->discovers[i]))
+            continue;
         snprintf(path, sizeof path, "%s/%s%s%s%s%s/%s", sl_discover_root(st->discovers[i]),
                  saved->namespace, old ? "" : "_", saved->pod, old ? "" : "_", saved->uid,
                  saved->container);
@@ -203,8 +246,7 @@ static bool is_there(const sl_state *st, const sl_saved_source *saved)
 
 static bool is_wanted(const sl_state *st, const sl_saved_source *saved)
 {
-    return st->options.wants(st->options.arg, sl_str(saved->namespace), sl_str(saved->pod),
-                             sl_str(saved->uid), sl_str(saved->container));
+    return st->options.wants(st->options.arg, saved);
 }
 
 /* true: it is neither found nor proved to be gone; its folder may not be listed now. */
@@ -283,7 +325,9 @@ static void save_generation(sl_generation *g, sl_saved_source *s)
                                  .size = furthest(s, g),
                                  .begin = g->begin,
                                  .end = g->end,
-                                 .file = sl_strdup(g->file)};
+                                 .file = sl_strdup(g->file),
+                                 .head = g->head,
+                                 .cuts = g->cuts};
 }
 
 static void save_generations(sl_source *s, sl_saved_source *out)
@@ -336,7 +380,8 @@ static void save_source(void *arg, sl_source *s)
     *out = (sl_saved_source){.namespace = copy_slice(s->pod->namespace),
                              .pod = copy_slice(s->pod->pod),
                              .uid = copy_slice(s->pod->uid),
-                             .container = sl_strdup(s->container)};
+                             .container = sl_strdup(s->container),
+                             .path = s->path ? sl_strdup(s->path) : NULL};
     settled = save_cursors(saving->state, s, out);
     if (sl_source_settled(sl_discover_watch(s->pod->discover), s, settled))
         sl_discover_ready(s->pod->discover, s);

@@ -22,7 +22,8 @@ typedef struct sl_state_options {
     const char *dir;      /* the state directory */
     uint64_t interval_ms; /* between two checkpoints; more where they are large */
     void *arg;
-    bool (*wants)(void *arg, sl_slice namespace, sl_slice pod, sl_slice uid, sl_slice container);
+    /* Is a source of the last life still one of ours? */
+    bool (*wants)(void *arg, const sl_saved_source *saved);
 } sl_state_options;
 
 sl_state *sl_state_new(const sl_state_options *options);
@@ -36,6 +37,9 @@ const sl_saved_source *sl_state_find(sl_state *st, const sl_source *s);
 /* Where l goes on in s, which was just found, or begins in it if l joins what others left.
  * returns  false: at its beginning, as nothing is known */
 bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved_cursor *out);
+/* Calls each(of, path) for the files right in that folder that were sources of the last life. */
+void sl_state_each_in(const sl_state *st, const char *folder,
+                      void (*each)(void *of, const char *path), void *of);
 
 /* Whose positions are saved from now on. */
 void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,

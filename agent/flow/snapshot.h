@@ -15,6 +15,8 @@ typedef struct sl_saved_generation {
     uint64_t begin;   /* reading starts here: 0, but for what came after it had been left */
     uint64_t end;     /* where lanes left it for the next one; UINT64_MAX: not left */
     char *file;       /* its name in the folder, last seen */
+    sl_name head;     /* what a copy of it has as well; zeros: unknown */
+    uint32_t cuts;    /* how often its file was cut back */
 } sl_saved_generation;
 
 typedef struct sl_saved_position {
@@ -29,6 +31,7 @@ typedef struct sl_saved_cursor {
 
 typedef struct sl_saved_source {
     char *namespace, *pod, *uid, *container;
+    char *path; /* NULL: a container's; else the live file of an input of files */
     uint64_t next_seq;
     sl_saved_generation *generations; /* in the source's order */
     size_t generation_count;

@@ -1,11 +1,10 @@
-/* discover.c - see discover.h. The story: scan_root() lists pods, scan_pod() containers, and
- * scan_source() the files of one (folder.c); then every event only decides which of the three comes
- * again. */
+/* discover.c - see discover.h. The story: scan_all() has pods.c or dirs.c find what there is; then
+ * every event only decides which part of it is looked at again. */
 #include "read/discover.h"
 
-#include "read/folder.h"
+#include "read/dirs.h"
+#include "read/pods.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,39 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SCAN_MS       UINT64_C(60000) /* the net below inotify */
-#define SCAN_RETRY_MS UINT64_C(5000)  /* while something cannot be opened */
-#define SCAN_POLL_MS  UINT64_C(1000)  /* without inotify, or without a root */
-#define SCAN_PART     50              /* of the time goes to such scans: one in so many, 2 % */
+#define SCAN_PART 50 /* of the time goes to quick scans: one in so many, 2 % */
 #define WATCH_AGAIN_MS \
     UINT64_C(10000) /* after there was no watch left; asking for each of thousands costs too */
 
-#define WATCH_FOLDER \
-    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW)
-#define WATCH_CONTAINER (WATCH_FOLDER | IN_CLOSE_WRITE)
-#define WATCH_ROOT                                                                  \
-    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR | \
-     IN_DELETE_SELF | IN_MOVE_SELF)
-
-struct sl_discover {
-    sl_discover_options options;
-    sl_target root;
-    sl_link pods;
-    sl_link dirty; /* sources to list again */
-    sl_folders folders;
-    uint32_t source_count;
-    uint64_t last_number; /* of a source */
-    bool root_complained, watches_complained;
-    bool polls; /* some watch could not be had: scan quickly */
-    bool scanned_once, list_all, stopping;
-    uint64_t poll_ms;      /* between two quick scans: more where there is much to look at */
-    uint64_t watchless_ms; /* when there was no watch left; 0: there was */
-    uv_timer_t timer;      /* the next scan */
-    uv_idle_t soon;        /* ... or at once */
-};
-
 static void on_soon(uv_idle_t *idle);
-static void plan_scan(sl_discover *d, uint64_t within_ms);
 
 const char *sl_discover_root(const sl_discover *d)
 {
@@ -67,10 +38,15 @@ sl_plan *sl_discover_plan(const sl_discover *d)
     return d->options.plan;
 }
 
+int sl_discover_open(sl_discover *d, const char *path)
+{
+    return sl_links_open(&d->folders.links, path, SL_OPEN_FLAGS);
+}
+
 void sl_discover_retry(sl_discover *d, sl_source *s)
 {
     s->unsettled = true;
-    plan_scan(d, SCAN_RETRY_MS);
+    sl_scan_plan(d, SL_SCAN_RETRY_MS);
 }
 
 uint32_t sl_discover_source_count(const sl_discover *d)
@@ -83,16 +59,6 @@ bool sl_discover_is_watching(const sl_discover *d)
     return d->scanned_once && !d->root_complained;
 }
 
-static sl_pod *pod_of(sl_link *link)
-{
-    return SL_CONTAINER_OF(link, sl_pod, link);
-}
-
-static sl_source *source_of(sl_link *link)
-{
-    return SL_CONTAINER_OF(link, sl_source, link);
-}
-
 static sl_generation *generation_of(sl_link *link)
 {
     return SL_CONTAINER_OF(link, sl_generation, link);
@@ -101,36 +67,31 @@ static sl_generation *generation_of(sl_link *link)
 void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg)
 {
     SL_LIST_EACH(&d->pods, p)
-    SL_LIST_EACH(&pod_of(p)->sources, s)
-    each(arg, source_of(s));
+    SL_LIST_EACH(&sl_pod_of(p)->sources, s)
+    each(arg, sl_source_of(s));
+}
+
+void sl_scan_soon(sl_discover *d)
+{
+    if (!d->stopping)
+        uv_idle_start(&d->soon, on_soon);
 }
 
 void sl_discover_look(sl_discover *d, sl_source *s)
 {
     s->listed_ns = 0;
+    if (s->path) {
+        sl_dirs_look(d, s);
+        return;
+    }
     if (!sl_link_is_in(&s->dirty))
         sl_list_append(&d->dirty, &s->dirty);
-    if (!d->stopping)
-        uv_idle_start(&d->soon, on_soon);
+    sl_scan_soon(d);
 }
 
 void sl_discover_ready(sl_discover *d, sl_source *s)
 {
     d->options.ready(d->options.arg, s);
-}
-
-/* No source of it may be left. */
-static void free_pod(sl_discover *d, sl_pod *pod)
-{
-    sl_watch_remove(d->options.watch, &pod->watch);
-    sl_list_remove(&pod->link);
-    free(pod);
-}
-
-static void free_if_over(sl_discover *d, sl_pod *pod)
-{
-    if (pod->gone && sl_list_is_empty(&pod->sources))
-        free_pod(d, pod);
 }
 
 bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s), void *arg)
@@ -139,20 +100,21 @@ bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s)
 
     SL_LIST_EACH_SAFE(&d->pods, p)
     {
-        SL_LIST_EACH_SAFE(&pod_of(p)->sources, link)
+        SL_LIST_EACH_SAFE(&sl_pod_of(p)->sources, link)
         {
-            sl_source *s = source_of(link);
+            sl_source *s = sl_source_of(link);
 
             if (!s->gone)
                 continue;
             if (!sl_source_is_checked(s) && is_done(arg, s)) {
+                sl_dirs_forget(s);
                 sl_source_free(d->options.watch, s);
                 d->source_count--;
             } else {
                 more = true;
             }
         }
-        free_if_over(d, pod_of(p));
+        sl_pod_free_if_over(d, sl_pod_of(p));
     }
     return more;
 }
@@ -162,7 +124,7 @@ bool sl_discover_forget(sl_discover *d, bool (*is_done)(void *arg, sl_source *s)
 void sl_discover_needs_scans(sl_discover *d)
 {
     d->polls = true;
-    plan_scan(d, d->poll_ms);
+    sl_scan_plan(d, d->poll_ms);
     if (d->watches_complained)
         return;
     d->watches_complained = true;
@@ -171,7 +133,7 @@ void sl_discover_needs_scans(sl_discover *d)
             "second instead; raise fs.inotify.max_user_watches");
 }
 
-static void watch_folder(sl_discover *d, sl_target *t, const char *path, uint32_t mask)
+void sl_scan_watch(sl_discover *d, sl_target *t, const char *path, uint32_t mask)
 {
     uint64_t now = sl_now_ms(d->options.clock);
     sl_err err;
@@ -191,7 +153,7 @@ static void watch_folder(sl_discover *d, sl_target *t, const char *path, uint32_
 
 /* --- one source --- */
 
-static void tell_unlinked(const sl_discover *d, const sl_source *s)
+void sl_scan_listed(sl_discover *d, const sl_source *s)
 {
     SL_LIST_EACH(&s->generations, link)
     {
@@ -204,17 +166,17 @@ static void tell_unlinked(const sl_discover *d, const sl_source *s)
     }
 }
 
-static void scan_source(sl_discover *d, sl_source *s)
+void sl_scan_source(sl_discover *d, sl_source *s)
 {
     char path[PATH_MAX];
 
     sl_source_path(s, NULL, path);
-    watch_folder(d, &s->watch, path, WATCH_CONTAINER); /* first: what comes while we list is told */
+    sl_scan_watch(d, &s->watch, path, SL_WATCH_FILES); /* first: what comes while we list is told */
     sl_folder_list(&d->folders, s);
-    tell_unlinked(d, s);
+    sl_scan_listed(d, s);
     if (s->unsettled) /* soon, unless only a right is missing: who gives it is told of at once */
-        plan_scan(d, s->complained || d->folders.descriptors_complained ? SCAN_RETRY_MS
-                                                                        : SCAN_POLL_MS);
+        sl_scan_plan(d, s->complained || d->folders.descriptors_complained ? SL_SCAN_RETRY_MS
+                                                                           : SL_SCAN_POLL_MS);
 }
 
 static void on_checked(void *arg, sl_source *s)
@@ -222,73 +184,77 @@ static void on_checked(void *arg, sl_source *s)
     sl_discover *d = arg;
 
     if (s->unsettled)
-        plan_scan(d, SCAN_POLL_MS);
+        sl_scan_plan(d, SL_SCAN_POLL_MS);
     sl_discover_ready(d, s);
 }
 
-/* A writer let go of that file. Which one that is, its key says: the event may be older than a rename. */
-static void on_close_write(sl_discover *d, sl_source *s, const char *file)
+/* Which file that is, its key says: the event may be older than a rename. */
+bool sl_scan_closed(sl_discover *d, sl_source *s, const char *path)
 {
-    char path[PATH_MAX];
     sl_generation *g = NULL;
     sl_key key;
     uint64_t size;
     mode_t mode;
 
-    sl_source_path(s, file, path);
     if (!sl_key_of(AT_FDCWD, path, &key, &size, &mode))
         g = sl_source_find(s, &key);
-    if (!g ||
-        (g->body != SL_BODY_OPEN &&
-         g->body != SL_BODY_RESTING)) { /* new; or a .gz that is whole now; or one we had left */
-        sl_discover_look(d, s);
-        return;
-    }
+    if (!g || (g->body != SL_BODY_OPEN && g->body != SL_BODY_RESTING))
+        return false;
     g->closed_size = size;
     sl_discover_ready(d, s);
+    return true;
+}
+
+static void on_files_event(sl_source *s, uint32_t mask, const char *folder, const char *file)
+{
+    sl_discover *d = s->pod->discover;
+    char path[PATH_MAX];
+
+    if (mask & IN_CLOSE_WRITE && snprintf(path, sizeof path, "%s/%s", folder, file) < PATH_MAX &&
+        sl_scan_closed(d, s, path))
+        return;
+    sl_discover_look(d, s); /* it is new; or a .gz that is whole now; or one we had left */
+}
+
+static void on_branch_event(sl_target *t, uint32_t mask, const char *name)
+{
+    sl_branch *b = SL_CONTAINER_OF(t, sl_branch, watch);
+
+    on_files_event(b->source, mask, b->folder, name);
+}
+
+static void on_branched(void *arg, sl_branch *b)
+{
+    b->watch.on_event = on_branch_event;
+    sl_scan_watch(arg, &b->watch, b->folder, SL_WATCH_FILES);
 }
 
 static void on_source_event(sl_target *t, uint32_t mask, const char *name)
 {
     sl_source *s = SL_CONTAINER_OF(t, sl_source, watch);
-    sl_discover *d = s->pod->discover;
+    char folder[PATH_MAX];
 
-    if (mask & IN_CLOSE_WRITE)
-        on_close_write(d, s, name);
-    else
-        sl_discover_look(d, s);
+    sl_source_path(s, NULL, folder);
+    on_files_event(s, mask, folder, name);
 }
 
-/* --- pods and the root --- */
-
-static void found_container(sl_discover *d, sl_pod *pod, const char *container)
+void sl_scan_found(sl_discover *d, sl_source *s, void (*list)(sl_discover *d, sl_source *s))
 {
     const sl_saved_source *saved;
-    sl_source *s;
 
-    SL_LIST_EACH(&pod->sources, link)
-    {
-        if (strcmp(source_of(link)->container, container) == 0) {
-            sl_discover_look(d, source_of(link));
-            return;
-        }
-    }
-    if (!d->options.wants(d->options.arg, pod, container))
-        return;
-    s = sl_source_new(pod, container, d->options.rules);
     s->watch.on_event = on_source_event;
     s->number = ++d->last_number;
     d->source_count++;
     saved = d->options.saved(d->options.arg, s);
     if (saved)
         sl_source_restore(s, saved);
-    scan_source(d, s);
+    list(d, s);
     d->options.found(d->options.arg, s);
     sl_discover_ready(d, s);
 }
 
-/* Once, until it can be listed. */
-static void complain(sl_discover *d, const char *path, sl_err err, bool *complained)
+void sl_scan_complain(sl_discover *d, const char *path, sl_err err, const char *remedy,
+                      bool *complained)
 {
     struct stat st = {0};
     bool there = !stat(path, &st);
@@ -296,187 +262,15 @@ static void complain(sl_discover *d, const char *path, sl_err err, bool *complai
     if (*complained)
         return;
     *complained = true;
-    sl_logf(d->options.log, SL_LOG_WARN,
-            there ? "cannot list %s: %s; it has mode %04o and owner %u:%u; run as uid 0 or "
-                    "give group %u the right to read; it is read as soon as it can be"
-                  : "cannot list %s: %s; mount the node's /var/log here, or set the input's "
-                    "`path`; it is looked for each second",
-            path, sl_strerror(err), (unsigned)st.st_mode & 07777, (unsigned)st.st_uid,
-            (unsigned)st.st_gid, (unsigned)st.st_gid);
-}
-
-/* A folder's entries that are folders; on some file systems readdir() does not say. */
-static bool is_folder(const struct dirent *entry, int folder)
-{
-    struct stat st;
-
-    if (entry->d_name[0] == '.')
-        return false;
-    if (entry->d_type != DT_UNKNOWN)
-        return entry->d_type == DT_DIR;
-    return !fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
-}
-
-static void pod_is_gone(sl_discover *d, sl_pod *pod)
-{
-    pod->gone = true;
-    SL_LIST_EACH(&pod->sources, link)
-    {
-        sl_folder_gone(source_of(link));
-        tell_unlinked(d, source_of(link));
-        sl_discover_ready(d, source_of(link));
-    }
-    free_if_over(d, pod);
-}
-
-static void list_pod(sl_discover *d, sl_pod *pod, int fd)
-{
-    DIR *dir = fdopendir(fd);
-    struct dirent *entry;
-
-    SL_ASSERT(dir);
-    while ((entry = readdir(dir))) {
-        if (is_folder(entry, fd))
-            found_container(d, pod, entry->d_name);
-    }
-    closedir(dir);
-}
-
-static void scan_pod(sl_discover *d, sl_pod *pod)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    sl_err err;
-    int fd;
-
-    snprintf(path, sizeof path, "%s/%s", d->options.root, pod->folder);
-    watch_folder(d, &pod->watch, path, WATCH_FOLDER);
-    if (pod->listed_ns && !lstat(path, &st) && S_ISDIR(st.st_mode) &&
-        sl_folder_is_unchanged(&st, pod->listed_ns)) {
-        pod->gone = pod->complained = false;
-        return;
-    }
-    err = sl_folder_open(path, &fd, &st);
-    if (err == UV_ENOENT) {
-        pod_is_gone(d, pod);
-        return;
-    }
-    if (err) {
-        if (!sl_folders_is_exhausted(&d->folders, err))
-            complain(d, path, err, &pod->complained);
-        plan_scan(d, SCAN_RETRY_MS);
-        return;
-    }
-    pod->gone = pod->complained = false;
-    pod->listed_ns = sl_folder_listed_ns(d->options.clock, &st);
-    list_pod(d, pod, fd);
-}
-
-/* A container's folder came, went, or changed its mode. */
-static void on_pod_event(sl_target *t, uint32_t mask, const char *name)
-{
-    sl_pod *pod = SL_CONTAINER_OF(t, sl_pod, watch);
-    sl_discover *d = pod->discover;
-
-    (void)mask;
-    SL_LIST_EACH(&pod->sources, link)
-    {
-        if (strcmp(source_of(link)->container, name) == 0)
-            sl_discover_look(d, source_of(link));
-    }
-    pod->listed_ns = 0;
-    scan_pod(d, pod);
-}
-
-static void found_pod(sl_discover *d, const char *folder)
-{
-    sl_slice namespace, name, uid;
-    sl_pod *pod;
-    size_t len = strlen(folder);
-
-    if (!sl_pod_parse(folder, &namespace, &name, &uid))
-        return;
-    pod = sl_alloc(sizeof *pod + len + 1);
-    memcpy(pod->folder, folder, len + 1);
-    (void)sl_pod_parse(pod->folder, &pod->namespace, &pod->pod, &pod->uid);
-    pod->discover = d;
-    pod->watch.on_event = on_pod_event;
-    sl_list_init(&pod->sources);
-    sl_list_append(&d->pods, &pod->link);
-    scan_pod(d, pod);
-}
-
-static int by_folder(const void *a, const void *b)
-{
-    return strcmp((*(sl_pod *const *)a)->folder, (*(sl_pod *const *)b)->folder);
-}
-
-static int folder_of(const void *key, const void *item)
-{
-    return strcmp(key, (*(sl_pod *const *)item)->folder);
-}
-
-/* All pods, sorted, so that a listing finds each in it. */
-static sl_pod **sorted_pods(sl_discover *d, size_t *count)
-{
-    sl_pod **pods;
-    size_t n = 0;
-
-    SL_LIST_EACH(&d->pods, link)
-    n++;
-    pods = sl_alloc(n * sizeof(sl_pod *));
-    *count = n;
-    n = 0;
-    SL_LIST_EACH(&d->pods, link)
-    pods[n++] = pod_of(link);
-    qsort(pods, n, sizeof(sl_pod *), by_folder);
-    return pods;
-}
-
-static void list_root(sl_discover *d, DIR *dir)
-{
-    size_t count;
-    sl_pod **pods = sorted_pods(d, &count);
-    struct dirent *entry;
-
-    for (size_t i = 0; i < count; i++)
-        pods[i]->gone = true;
-    while ((entry = readdir(dir))) {
-        sl_pod **known;
-
-        if (!is_folder(entry, dirfd(dir)))
-            continue;
-        known = bsearch(entry->d_name, pods, count, sizeof(sl_pod *), folder_of);
-        if (known)
-            (*known)->gone = false;
-        else
-            found_pod(d, entry->d_name);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (pods[i]->gone)
-            pod_is_gone(d, pods[i]);
-        else
-            scan_pod(d, pods[i]);
-    }
-    free(pods);
-}
-
-static bool scan_root(sl_discover *d)
-{
-    DIR *dir = opendir(d->options.root);
-
-    if (!dir) {
-        complain(d, d->options.root, -errno, &d->root_complained);
-        return false;
-    }
-    if (d->root_complained)
-        sl_logf(d->options.log, SL_LOG_INFO, "%s can be read now", d->options.root);
-    d->root_complained = false;
-    watch_folder(d, &d->root, d->options.root, WATCH_ROOT);
-    rewinddir(dir);
-    list_root(d, dir);
-    closedir(dir);
-    return true;
+    if (there)
+        sl_logf(d->options.log, SL_LOG_WARN,
+                "cannot list %s: %s; it has mode %04o and owner %u:%u; run as uid 0 or give group "
+                "%u the right to read; it is read as soon as it can be",
+                path, sl_strerror(err), (unsigned)st.st_mode & 07777, (unsigned)st.st_uid,
+                (unsigned)st.st_gid, (unsigned)st.st_gid);
+    else
+        sl_logf(d->options.log, SL_LOG_WARN, "cannot list %s: %s%s", path, sl_strerror(err),
+                remedy);
 }
 
 /* It is opened at once: the file may be gone before it is read. */
@@ -488,7 +282,7 @@ static bool has_grown_at_rest(sl_discover *d, sl_generation *g)
     return true;
 }
 
-static bool has_grown(sl_discover *d, const sl_source *s, sl_generation *g)
+static bool has_grown(sl_discover *d, sl_generation *g)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -502,7 +296,7 @@ static bool has_grown(sl_discover *d, const sl_source *s, sl_generation *g)
         return has_grown_at_rest(d, g);
     if (g->body != SL_BODY_SHUT || g->packed || !g->linked)
         return false;
-    sl_source_path(s, g->file, path);
+    sl_generation_path(g, path);
     return !sl_key_of(AT_FDCWD, path, &key, &size, &mode) && sl_key_eq(&key, &g->key) &&
            size > g->end;
 }
@@ -513,30 +307,69 @@ static bool sleeps_unwatched(const sl_source *s, const sl_generation *g)
            g->end == UINT64_MAX && !g->watch.wd && !sl_link_is_in(&s->hot);
 }
 
+static bool is_unchanged(const char *path, int64_t listed_ns)
+{
+    struct stat st;
+
+    return !stat(path, &st) && sl_folder_is_unchanged(&st, listed_ns);
+}
+
+static bool is_as_listed(const sl_source *s)
+{
+    char path[PATH_MAX];
+
+    if (s->gone || s->unsettled)
+        return false;
+    SL_LIST_EACH(&s->branches, link)
+    {
+        const sl_branch *b = SL_CONTAINER_OF(link, sl_branch, link);
+
+        if (!is_unchanged(b->folder, b->listed_ns))
+            return false;
+    }
+    sl_source_path(s, NULL, path);
+    return s->path || is_unchanged(path, s->listed_ns);
+}
+
+/* Its folder, as a whole: of an input of files soon, with all others in it. */
+static void look_again(sl_discover *d, sl_source *s)
+{
+    if (s->path) {
+        sl_dirs_look(d, s);
+        return;
+    }
+    sl_scan_source(d, s);
+    sl_discover_ready(d, s);
+}
+
 /* Files that grew without telling, and folders that changed without telling. */
 static void check_source(void *arg, sl_source *s)
 {
     sl_discover *d = arg;
-    char path[PATH_MAX];
-    struct stat st;
 
-    sl_source_path(s, NULL, path);
-    if (s->gone || s->unsettled || stat(path, &st) || !sl_folder_is_unchanged(&st, s->listed_ns)) {
-        scan_source(d, s);
-        sl_discover_ready(d, s);
+    if (!is_as_listed(s)) {
+        look_again(d, s);
         return;
     }
     SL_LIST_EACH(&s->generations, link)
     {
         if (sleeps_unwatched(s, generation_of(link)))
             d->polls = true;
-        if (has_grown(d, s, generation_of(link))) {
+        if (has_grown(d, generation_of(link))) {
             if (generation_of(link)->body == SL_BODY_SHUT)
-                scan_source(d, s); /* opens it again */
+                look_again(d, s); /* opens it again */
             sl_discover_ready(d, s);
             return;
         }
     }
+}
+
+static bool scan(sl_discover *d)
+{
+    if (d->options.root)
+        return sl_pods_scan(d);
+    sl_dirs_scan(d);
+    return true;
 }
 
 static void scan_all(sl_discover *d)
@@ -546,7 +379,7 @@ static void scan_all(sl_discover *d)
 
     uv_timer_stop(&d->timer);
     d->polls = d->options.poll;
-    seen = scan_root(d);
+    seen = scan(d);
     if (d->scanned_once)
         sl_discover_each(d, check_source, d);
     if (seen) {
@@ -555,9 +388,9 @@ static void scan_all(sl_discover *d)
         d->options.scanned(d->options.arg);
     }
     d->poll_ms = (uv_hrtime() - start) / 1000000 * SCAN_PART;
-    if (d->poll_ms < SCAN_POLL_MS || d->poll_ms > SCAN_RETRY_MS) /* what is new costs once */
-        d->poll_ms = d->poll_ms < SCAN_POLL_MS ? SCAN_POLL_MS : SCAN_RETRY_MS;
-    plan_scan(d, seen && !d->polls ? SCAN_MS : d->poll_ms);
+    if (d->poll_ms < SL_SCAN_POLL_MS || d->poll_ms > SL_SCAN_RETRY_MS) /* what is new costs once */
+        d->poll_ms = d->poll_ms < SL_SCAN_POLL_MS ? SL_SCAN_POLL_MS : SL_SCAN_RETRY_MS;
+    sl_scan_plan(d, seen && !d->polls ? SL_SCAN_MS : d->poll_ms);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -565,8 +398,7 @@ static void on_timer(uv_timer_t *timer)
     scan_all(SL_CONTAINER_OF(timer, sl_discover, timer));
 }
 
-/* The next scan comes within that time. */
-static void plan_scan(sl_discover *d, uint64_t within_ms)
+void sl_scan_plan(sl_discover *d, uint64_t within_ms)
 {
     if (d->stopping ||
         (uv_is_active((uv_handle_t *)&d->timer) && uv_timer_get_due_in(&d->timer) <= within_ms))
@@ -587,37 +419,43 @@ static void on_soon(uv_idle_t *idle)
         sl_source *s = SL_CONTAINER_OF(d->dirty.next, sl_source, dirty);
 
         sl_list_remove(&s->dirty);
-        scan_source(d, s);
+        sl_scan_source(d, s);
         sl_discover_ready(d, s);
     }
+    sl_dirs_list_dirty(d);
 }
 
-static void on_root_event(sl_target *t, uint32_t mask, const char *name)
+static void on_later(uv_timer_t *timer)
 {
-    sl_discover *d = SL_CONTAINER_OF(t, sl_discover, root);
+    sl_scan_soon(SL_CONTAINER_OF(timer, sl_discover, later));
+}
 
-    if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) || !*name) {
-        sl_watch_remove(d->options.watch, &d->root);
-        sl_discover_rescan(d);
-        return;
-    }
-    SL_LIST_EACH(&d->pods, link)
-    {
-        if (strcmp(pod_of(link)->folder, name) == 0) {
-            pod_of(link)->listed_ns = 0;
-            scan_pod(d, pod_of(link));
-            return;
-        }
-    }
-    if (mask & (IN_CREATE | IN_MOVED_TO | IN_ATTRIB))
-        found_pod(d, name);
+void sl_scan_later(sl_discover *d, uint64_t ms)
+{
+    if (!d->stopping && !uv_is_active((uv_handle_t *)&d->later))
+        uv_timer_start(&d->later, on_later, ms, 0);
 }
 
 void sl_discover_rescan(sl_discover *d)
 {
     d->list_all = true;
-    if (!d->stopping)
-        uv_idle_start(&d->soon, on_soon);
+    sl_scan_soon(d);
+}
+
+/* Where links may lead: what was configured, and what is read in any case. */
+static void allow_roots(sl_discover *d)
+{
+    const sl_discover_options *o = &d->options;
+    size_t given = o->roots ? o->roots->count : 0, count = 0;
+
+    d->roots = sl_alloc((given + d->base_count + 1) * sizeof *d->roots);
+    for (size_t i = 0; i < given; i++)
+        d->roots[count++] = o->roots->items[i];
+    for (size_t i = 0; i < d->base_count; i++)
+        d->roots[count++] = d->bases[i];
+    if (o->root)
+        d->roots[count++] = o->root;
+    d->folders.links = (sl_links){.roots = d->roots, .count = count};
 }
 
 sl_discover *sl_discover_new(const sl_discover_options *options)
@@ -625,18 +463,22 @@ sl_discover *sl_discover_new(const sl_discover_options *options)
     sl_discover *d = sl_alloc(sizeof *d);
 
     d->options = *options;
-    d->poll_ms = SCAN_POLL_MS;
+    d->poll_ms = SL_SCAN_POLL_MS;
     d->folders = (sl_folders){.loop = options->loop,
                               .clock = options->clock,
                               .log = options->log,
+                              .watch = options->watch,
                               .plan = options->plan,
                               .start = options->start,
                               .arg = d,
-                              .checked = on_checked};
+                              .checked = on_checked,
+                              .branched = on_branched};
     sl_list_init(&d->pods);
     sl_list_init(&d->dirty);
-    d->root.on_event = on_root_event;
+    sl_dirs_init(d);
+    allow_roots(d);
     uv_timer_init(options->loop, &d->timer);
+    uv_timer_init(options->loop, &d->later);
     uv_idle_init(options->loop, &d->soon);
     return d;
 }
@@ -646,11 +488,20 @@ void sl_discover_start(sl_discover *d)
     scan_all(d);
 }
 
+/* What was to be looked at soon, too. */
+void sl_discover_scan(sl_discover *d)
+{
+    SL_LIST_EACH(&d->dirs, link)
+    SL_CONTAINER_OF(link, sl_dir, link)->listed_ns = 0;
+    scan_all(d);
+}
+
 void sl_discover_stop(sl_discover *d)
 {
     d->stopping = true;
     sl_folders_stop(&d->folders);
     uv_close((uv_handle_t *)&d->timer, NULL);
+    uv_close((uv_handle_t *)&d->later, NULL);
     uv_close((uv_handle_t *)&d->soon, NULL);
 }
 
@@ -660,10 +511,18 @@ void sl_discover_free(sl_discover *d)
         return;
     SL_LIST_EACH_SAFE(&d->pods, link)
     {
-        SL_LIST_EACH_SAFE(&pod_of(link)->sources, source)
-        sl_source_free(d->options.watch, source_of(source));
-        free_pod(d, pod_of(link));
+        sl_pod *pod = sl_pod_of(link);
+
+        SL_LIST_EACH_SAFE(&pod->sources, source)
+        {
+            sl_dirs_forget(sl_source_of(source));
+            sl_source_free(d->options.watch, sl_source_of(source));
+        }
+        pod->gone = true;
+        sl_pod_free_if_over(d, pod);
     }
+    sl_dirs_free(d);
+    free(d->roots);
     sl_watch_remove(d->options.watch, &d->root);
     free(d);
 }

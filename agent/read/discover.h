@@ -1,4 +1,5 @@
-/* discover.h - finds the container folders below the root, and decides when each is listed.
+/* discover.h - finds what an input reads, and decides when each folder is listed: containers below a
+ * root, or files that match globs.
  *
  * Folders are watched for entries that come, go, move, change mode, or are closed by their writer;
  * a folder in which something happened is listed, whatever the event said. A slow scan of
@@ -23,14 +24,23 @@ typedef struct sl_discover_options {
     const sl_clock *clock;
     sl_watch *watch;       /* the agent's one; borrowed */
     const sl_rules *rules; /* of its sources; borrowed */
-    const char *root;
+    const char *root;      /* a tree of pods; NULL: globs */
+    const sl_texts *globs; /* absolute, without empty parts; a leading ! takes away */
+    const sl_texts
+        *roots; /* where symbolic links may lead; root, and what globs begin with, as well */
+    sl_slice namespace, pod, uid; /* of all files that match */
+    const char *container;
     bool poll;      /* no watches at all */
     sl_plan *plan;  /* the agent's one; borrowed */
     sl_start start; /* start_at, at the very first start: of what the first scan finds */
     void *arg;      /* of all these: */
-    bool (*wants)(void *arg, const sl_pod *pod, const char *container);
+    /* path  NULL, or of the file */
+    bool (*wants)(void *arg, const sl_pod *pod, const char *container, const char *path);
     /* What the checkpoint knew of it, or NULL. */
     const sl_saved_source *(*saved)(void *arg, const sl_source *s);
+    /* Calls each(of, path) for all live files in that folder that the checkpoint knew. */
+    void (*saved_in)(void *arg, const char *folder, void (*each)(void *of, const char *path),
+                     void *of);
     void (*found)(void *arg, sl_source *s); /* its generations are there; give it a cursor */
     void (*ready)(void *arg, sl_source *s); /* something happened: read it */
     void (*scanned)(void *arg);             /* everything was looked at */
@@ -39,12 +49,18 @@ typedef struct sl_discover_options {
 
 sl_discover *sl_discover_new(const sl_discover_options *options);
 void sl_discover_start(sl_discover *d); /* scans at once */
+void sl_discover_scan(sl_discover *d);  /* everything, now */
 void sl_discover_stop(sl_discover *d);  /* handles closed, .gz checks given up: turn the loop */
 void sl_discover_free(sl_discover *d);  /* after that; with all pods and sources */
 
-const char *sl_discover_root(const sl_discover *d);
-bool sl_discover_polls(const sl_discover *d); /* it was told to watch nothing */
+/* The last glob that matches decides. */
+bool sl_globs_take(const sl_texts *globs, const char *path);
+
+const char *sl_discover_root(const sl_discover *d); /* NULL: it has globs */
+bool sl_discover_polls(const sl_discover *d);       /* it was told to watch nothing */
 sl_watch *sl_discover_watch(const sl_discover *d);
+/* Opens a file that it found for reading, through allowed links alone: a descriptor or an error. */
+int sl_discover_open(sl_discover *d, const char *path);
 sl_plan *sl_discover_plan(const sl_discover *d);
 uint32_t sl_discover_source_count(const sl_discover *d);
 /* Its root could be looked at, the last time too. */

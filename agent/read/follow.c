@@ -33,7 +33,7 @@ static sl_err watch_file(sl_discover *d, sl_generation *g)
     sl_err err;
 
     if (g->body == SL_BODY_RESTING)
-        sl_source_path(g->source, g->file, path);
+        sl_generation_path(g, path);
     else
         snprintf(path, sizeof path, "/proc/self/fd/%d", g->fd);
     g->watch.on_event = on_file_event;

@@ -1,6 +1,7 @@
 /* packed.c - see packed.h. */
 #include "read/packed.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,18 +47,20 @@ static void open_packed(sl_generation *g, const check *k)
 static void give_up_packed(sl_generation *g, const check *k)
 {
     bool is_being_written = k->err == SL_E_FORMAT && !k->still;
+    char path[PATH_MAX];
 
+    sl_generation_path(g, path);
     close(k->fd);
     g->packed = false;
     g->body = is_being_written ? SL_BODY_SOUGHT : SL_BODY_GONE;
     if (is_being_written)
         g->source->unsettled = true;
     if (!is_being_written && !k->folders->stopping)
-        sl_logf(k->folders->log, SL_LOG_ERROR,
-                "%s/%s/%s.gz cannot be read: %s; what of it was not delivered before it was "
-                "compressed is lost",
-                g->source->pod->folder, g->source->container, g->file,
-                k->err ? sl_strerror(k->err) : "its text is not that of the file it replaced");
+        sl_logf(
+            k->folders->log, SL_LOG_ERROR,
+            "%s.gz cannot be read: %s; what of it was not delivered before it was compressed is "
+            "lost",
+            path, k->err ? sl_strerror(k->err) : "its text is not that of the file it replaced");
 }
 
 static void on_checked(sl_job *job)
@@ -79,7 +82,9 @@ void sl_packed_take(sl_folders *f, sl_generation *g, int fd, const sl_key *key, 
 {
     check *k = sl_alloc(sizeof *k);
 
-    *k = (check){.folders = f, .generation = g, .fd = fd, .start = f->start};
+    *k = (check){.folders = f, .generation = g, .fd = fd};
+    if (g->first_ns) /* else it is wanted as a whole, or was not taken */
+        k->start = f->start;
     k->still = sl_wall_ns(f->clock) - written_ns > STILL_NS;
     g->body = SL_BODY_CHECKED;
     g->packed = g->linked = true;

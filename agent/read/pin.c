@@ -20,6 +20,7 @@ typedef struct sum {
     uint64_t most;        /* in one source */
     sl_generation *first; /* the oldest one there; NULL: nothing is pinned */
     bool unlinked;        /* some file left its folder, and may yet lose its name */
+    uint64_t above, next; /* the least file system above that one on which something is pinned */
 } sum;
 
 static sl_generation *generation_of(sl_link *link)
@@ -50,6 +51,8 @@ static void add_source(void *arg, sl_source *s)
         uint64_t own = pinned_bytes(g, all->dev);
 
         all->unlinked = all->unlinked || (g->body == SL_BODY_OPEN && !g->linked);
+        if (own && g->key.dev > all->above && (!all->next || g->key.dev < all->next))
+            all->next = g->key.dev;
         first = first || !own ? first : g;
         bytes += own;
     }
@@ -132,40 +135,51 @@ static void keep_below_max(sl_pin *p)
 
 /* --- the file system --- */
 
-static sl_err ask_system(const char *path, sl_space *out)
+static sl_err ask_system(int fd, sl_space *out)
 {
     struct statvfs st;
 
-    if (statvfs(path, &st))
+    if (fstatvfs(fd, &st))
         return -errno;
     *out = (sl_space){(uint64_t)st.f_blocks * st.f_frsize, (uint64_t)st.f_bavail * st.f_frsize};
     return 0;
 }
 
-static bool is_short(const sl_pin *p, uint64_t freed)
+/* The file system of what is open as fd. */
+static bool is_short(const sl_pin *p, int fd, uint64_t freed)
 {
-    sl_err (*space)(const char *, sl_space *) = p->options.space ? p->options.space : ask_system;
+    sl_err (*space)(int, sl_space *) = p->options.space ? p->options.space : ask_system;
     sl_pin_free least = p->options.min_free;
     sl_space now = {0};
 
-    if (least.value == 0 || space(sl_discover_root(p->options.discover), &now))
+    if (least.value == 0 || space(fd, &now))
         return false;
     return now.free + freed < (least.percent ? now.all / 100 * least.value : least.value);
 }
 
 /* A file system may take its time to count freed blocks: those are believed to be free. */
+static void keep_free_on(sl_pin *p, uint64_t dev)
+{
+    sum all = add_up(p, dev);
+    uint64_t before = all.bytes;
+
+    while (all.first && is_short(p, all.first->fd, before - all.bytes)) {
+        give_up_file(p, all.first);
+        all = add_up(p, dev);
+    }
+}
+
+/* Each file system by itself: Docker's files, and those of globs, need not be on the log root's. */
 static void keep_free(sl_pin *p)
 {
-    uint64_t freed = 0;
-    struct stat root;
-    sum all;
+    sum all = {0};
 
-    if (stat(sl_discover_root(p->options.discover), &root))
-        return;
-    while (is_short(p, freed) && (all = add_up(p, root.st_dev)).first) {
-        give_up_file(p, all.first);
-        freed += all.bytes - add_up(p, root.st_dev).bytes;
-    }
+    do {
+        all = (sum){.above = all.next};
+        sl_discover_each(p->options.discover, add_source, &all);
+        if (all.next)
+            keep_free_on(p, all.next);
+    } while (all.next);
 }
 
 /* --- life --- */

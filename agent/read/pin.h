@@ -2,8 +2,8 @@
  *
  * A generation with unread bytes stays open when its file is deleted, so its blocks stay taken. Only
  * files that have no name left count, at their allocated size: what was merely moved elsewhere would
- * take its place without us, too. Beyond max_bytes, or when the file system of the log root has less
- * than min_free left and we hold some of it, the largest source gives up its oldest such file, and
+ * take its place without us, too. Beyond max_bytes, or when a file system of
+ * which we hold some has less than min_free left, the largest source gives up its oldest such file, and
  * then again, until it is enough. What no lane had read of it is lost(pin_limit), at once, whatever
  * the lanes wait for; what is in batches already stays on its way.
  *
@@ -31,7 +31,7 @@ typedef struct sl_pin_options {
     sl_discover *discover;
     uint64_t max_bytes;
     sl_pin_free min_free;
-    sl_err (*space)(const char *path, sl_space *out); /* NULL: statvfs() */
+    sl_err (*space)(int fd, sl_space *out); /* NULL: fstatvfs() */
     void *arg;
     /* g is given up, and ends at `last`: whoever has not read so far says what he lost.
      * returns  how far anybody has read it */

@@ -9,8 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define SPARE_FDS  24 /* for folders, the checkpoint, the outputs */
+#define SPARE_FDS 24 /* for folders, the checkpoint, the outputs */
 
 void sl_plan_init(sl_plan *p)
 {
@@ -30,7 +29,7 @@ bool sl_plan_peek(const sl_generation *g, uint64_t *size, int64_t *written_ns)
     struct statx st;
     sl_key key;
 
-    sl_source_path(g->source, g->file, path);
+    sl_generation_path(g, path);
     if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
               STATX_BASIC_STATS | STATX_BTIME, &st))
         return false;
@@ -104,20 +103,34 @@ bool sl_plan_make_room(sl_plan *p)
 
 /* --- opening --- */
 
+/* There was no descriptor for it, and there may be one now. */
+static bool may_try_again(sl_plan *p, int *fd)
+{
+    if (*fd > p->max_fd) {
+        close(*fd);
+        *fd = UV_EMFILE;
+    }
+    return (*fd == UV_EMFILE || *fd == UV_ENFILE) && sl_plan_make_room(p);
+}
+
 int sl_plan_open(sl_plan *p, int folder, const char *file)
 {
-    for (;;) {
-        int fd = openat(folder, file, OPEN_FLAGS), err = fd < 0 ? -errno : 0;
+    int fd;
 
-        if (fd > p->max_fd) {
-            close(fd);
-            err = UV_EMFILE;
-        }
-        if (!err)
-            return fd;
-        if ((err != UV_EMFILE && err != UV_ENFILE) || !sl_plan_make_room(p))
-            return err;
-    }
+    do {
+        fd = openat(folder, file, SL_OPEN_FLAGS);
+        fd = fd < 0 ? -errno : fd;
+    } while (may_try_again(p, &fd));
+    return fd;
+}
+
+/* What its path names now, be it g or not. */
+static int open_path(const sl_generation *g)
+{
+    char path[PATH_MAX];
+
+    sl_generation_path(g, path);
+    return sl_discover_open(g->source->pod->discover, path);
 }
 
 void sl_plan_used(sl_plan *p, sl_generation *g)
@@ -140,12 +153,12 @@ static bool is_file_of(const sl_generation *g, int fd)
 
 sl_err sl_plan_wake(sl_plan *p, sl_generation *g)
 {
-    char path[PATH_MAX];
     int fd;
 
-    sl_source_path(g->source, g->file, path);
-    fd = sl_plan_open(p, AT_FDCWD, path);
-    if (fd < 0 && fd != UV_ENOENT && fd != UV_ELOOP && fd != UV_ENOTDIR)
+    do
+        fd = open_path(g);
+    while (may_try_again(p, &fd));
+    if (fd < 0 && fd != UV_ENOENT && fd != UV_ELOOP && fd != UV_ENOTDIR && fd != UV_EXDEV)
         return fd;
     if (fd >= 0 && is_file_of(g, fd)) {
         g->stirred = true;
@@ -164,11 +177,8 @@ sl_err sl_plan_wake(sl_plan *p, sl_generation *g)
 
 int sl_plan_borrow(const sl_generation *g)
 {
-    char path[PATH_MAX];
-    int fd;
+    int fd = open_path(g);
 
-    sl_source_path(g->source, g->file, path);
-    fd = open(path, OPEN_FLAGS);
     if (fd >= 0 && is_file_of(g, fd))
         return fd;
     if (fd >= 0)

@@ -14,6 +14,10 @@
 
 #include "read/source.h"
 
+#include <fcntl.h>
+
+#define SL_OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) /* a log file */
+
 typedef struct sl_plan {
     sl_link open;
     int max_fd; /* a log file's descriptor is not above this: the others are for the agent itself */

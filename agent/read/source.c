@@ -60,8 +60,20 @@ sl_file_kind sl_file_parse(const char *file, uint32_t *attempt)
 
 void sl_source_path(const sl_source *s, const char *file, char *out)
 {
-    snprintf(out, PATH_MAX, "%s/%s/%s%s%s", sl_discover_root(s->pod->discover), s->pod->folder,
-             s->container, file ? "/" : "", file ? file : "");
+    if (s->path)
+        snprintf(out, PATH_MAX, "%.*s%s", (int)(s->file - s->path) - !file, s->path,
+                 file ? file : "");
+    else
+        snprintf(out, PATH_MAX, "%s/%s/%s%s%s", sl_discover_root(s->pod->discover), s->pod->folder,
+                 s->container, file ? "/" : "", file ? file : "");
+}
+
+void sl_generation_path(const sl_generation *g, char *out)
+{
+    if (g->branch)
+        snprintf(out, PATH_MAX, "%s/%s", g->branch->folder, g->file);
+    else
+        sl_source_path(g->source, g->file, out);
 }
 
 /* --- keys --- */
@@ -151,7 +163,8 @@ bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size)
 
 /* --- sources --- */
 
-sl_source *sl_source_new(sl_pod *pod, const char *container, const sl_rules *rules)
+sl_source *sl_source_new(sl_pod *pod, const char *container, const char *path,
+                         const sl_rules *rules)
 {
     size_t len = strlen(container);
     sl_source *s = sl_alloc(sizeof *s + len + 1);
@@ -160,6 +173,11 @@ sl_source *sl_source_new(sl_pod *pod, const char *container, const sl_rules *rul
     s->pod = pod;
     s->rules = rules;
     s->next_seq = s->old_seq = 1;
+    if (path) {
+        s->path = sl_strdup(path);
+        s->file = strrchr(s->path, '/') + 1;
+    }
+    sl_list_init(&s->branches);
     sl_list_init(&s->generations);
     sl_list_init(&s->cursors);
     sl_list_append(&pod->sources, &s->link);
@@ -186,11 +204,78 @@ static void forget(sl_watch *w, sl_generation *g)
     free(g);
 }
 
+/* --- branches --- */
+
+static sl_branch *branch_of(sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_branch, link);
+}
+
+sl_branch *sl_source_branch(sl_source *s, const char *folder, const char *live, uint32_t attempt)
+{
+    size_t len = strlen(folder) + 1;
+    sl_branch *b;
+
+    SL_LIST_EACH(&s->branches, link)
+    {
+        b = branch_of(link);
+        if (!strcmp(b->folder, folder) && !strcmp(b->live, live) && b->attempt == attempt)
+            return b;
+    }
+    b = sl_alloc(sizeof *b + len);
+    memcpy(b->folder, folder, len);
+    b->source = s;
+    b->attempt = attempt;
+    b->live = sl_strdup(live);
+    sl_list_append(&s->branches, &b->link);
+    return b;
+}
+
+static void free_branch(sl_watch *w, sl_branch *b)
+{
+    sl_watch_remove(w, &b->watch);
+    sl_list_remove(&b->link);
+    free(b->live);
+    free(b);
+}
+
+static bool is_used(const sl_branch *b)
+{
+    SL_LIST_EACH(&b->source->generations, link)
+    {
+        if (SL_CONTAINER_OF(link, sl_generation, link)->branch == b)
+            return true;
+    }
+    return b->linked;
+}
+
+/* Those to which no link leads any more, and whose files were read. */
+static void prune_branches(sl_watch *w, sl_source *s)
+{
+    SL_LIST_EACH_SAFE(&s->branches, link)
+    {
+        if (!is_used(branch_of(link)))
+            free_branch(w, branch_of(link));
+    }
+}
+
+sl_slice sl_generation_container_id(const sl_generation *g)
+{
+    const char *id = g->branch ? strrchr(g->branch->folder, '/') + 1 : "";
+
+    if (strlen(id) != 64 || strspn(id, "0123456789abcdef") != 64)
+        return (sl_slice){0};
+    return sl_str(id);
+}
+
 void sl_source_free(sl_watch *w, sl_source *s)
 {
     sl_watch_remove(w, &s->watch);
     SL_LIST_EACH_SAFE(&s->generations, link)
     forget(w, SL_CONTAINER_OF(link, sl_generation, link));
+    SL_LIST_EACH_SAFE(&s->branches, link)
+    free_branch(w, branch_of(link));
+    free((char *)s->path);
     sl_list_remove(&s->link);
     sl_list_remove(&s->dirty);
     sl_list_remove(&s->hot);
@@ -246,6 +331,17 @@ static uint64_t least_seq(const sl_saved_source *saved)
     return saved->cursor_count > 0 ? least : 0;
 }
 
+static void restore_name(sl_generation *g, const sl_saved_generation *old)
+{
+    g->name = old->name;
+    g->first_ns = old->first_ns;
+    g->head = old->head;
+    if (!sl_name_is_set(&g->head) && old->first_ns) /* of an older version */
+        g->head = old->name;
+    if (sl_name_is_set(&g->name))
+        sl_name_format(g->name_text, &g->name);
+}
+
 void sl_source_restore(sl_source *s, const sl_saved_source *saved)
 {
     uint64_t least = least_seq(saved);
@@ -256,8 +352,8 @@ void sl_source_restore(sl_source *s, const sl_saved_source *saved)
         sl_generation *g = new_generation(s, old->file, old->attempt, old->seq);
 
         g->key = (sl_key){old->dev, old->ino, old->birth_ns};
-        if (sl_name_is_set(&old->name))
-            sl_generation_set_name(g, &old->name, old->first_ns);
+        g->cuts = old->cuts;
+        restore_name(g, old);
         g->size = old->size;
         g->begin = old->begin;
         g->end = old->end;
@@ -389,57 +485,108 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
         if (left && !g->linked)
             forget(w, g);
     }
+    prune_branches(w, s);
     return more;
 }
 
 /* --- generations --- */
 
-bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slice first, bool whole,
-                sl_name *name, int64_t *first_ns)
+/* What tells the files of one source from those of another: the container, or the folder. */
+static void add_owner(SHA2_CTX *sha, const sl_source *s, uint32_t attempt)
+{
+    const sl_slice parts[] = {s->pod->namespace,
+                              s->pod->uid,
+                              sl_str(s->container),
+                              {s->path, s->path ? (size_t)(s->file - s->path) : 0}};
+    size_t count = s->path ? 4 : 3;
+    char number[24];
+
+    for (size_t i = 0; i < count; i++) {
+        SHA256Update(sha, (const uint8_t *)parts[i].ptr, parts[i].len);
+        SHA256Update(sha, (const uint8_t *)"/", 1); /* in none of a container's parts */
+    }
+    snprintf(number, sizeof number, "%u\n", attempt);
+    SHA256Update(sha, (const uint8_t *)number, strlen(number));
+}
+
+static void finish(SHA2_CTX *sha, sl_name *out)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+
+    SHA256Final(digest, sha);
+    memcpy(out->bytes, digest, sizeof out->bytes);
+}
+
+bool sl_head_of(const sl_source *s, uint32_t attempt, sl_slice first, bool whole, sl_name *head,
+                int64_t *first_ns)
 {
     size_t max = first.len < SL_FIRST_LINE_MAX ? first.len : SL_FIRST_LINE_MAX;
     const char *newline = memchr(first.ptr, '\n', max);
     size_t len = newline ? (size_t)(newline - first.ptr) : max;
-    const sl_slice parts[] = {s->pod->namespace, s->pod->uid, sl_str(s->container)};
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    char number[24];
     SHA2_CTX sha;
 
     if (!newline && max < SL_FIRST_LINE_MAX && !(whole && max > 0))
         return false;
     SHA256Init(&sha);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        SHA256Update(&sha, (const uint8_t *)parts[i].ptr, parts[i].len);
-        SHA256Update(&sha, (const uint8_t *)"/", 1); /* in none of the parts */
-    }
-    snprintf(number, sizeof number, "%u\n", attempt);
-    SHA256Update(&sha, (const uint8_t *)number, strlen(number));
+    add_owner(&sha, s, attempt);
     SHA256Update(&sha, (const uint8_t *)first.ptr, len);
+    finish(&sha, head);
     *first_ns = sl_line_time_ns((sl_slice){first.ptr, len}, s->rules->format);
-    if (*first_ns == 0) {
-        snprintf(number, sizeof number, "\n%" PRIx64, key->ino);
-        SHA256Update(&sha, (const uint8_t *)number, strlen(number));
-    }
-    SHA256Final(digest, &sha);
-    memcpy(name->bytes, digest, sizeof name->bytes);
     return true;
 }
 
-void sl_generation_set_name(sl_generation *g, const sl_name *name, int64_t first_ns)
+static bool is_taken(const sl_generation *g, const sl_name *name)
 {
-    g->name = *name;
+    SL_LIST_EACH(&g->source->generations, link)
+    {
+        const sl_generation *o = generation_of(g->source, link);
+
+        if (o != g && sl_name_eq(&o->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* As a plain file's: inode, birth and truncations tell it from others that begin alike. */
+static void add_key(const sl_generation *g, sl_name *name)
+{
+    char key[80];
+    SHA2_CTX sha;
+
+    snprintf(key, sizeof key, "\n%" PRIx64 " %" PRIx64 " %" PRIu32, g->key.ino,
+             (uint64_t)g->key.birth_ns, g->cuts);
+    SHA256Init(&sha);
+    SHA256Update(&sha, name->bytes, sizeof name->bytes);
+    SHA256Update(&sha, (const uint8_t *)key, strlen(key));
+    finish(&sha, name);
+}
+
+void sl_generation_set_head(sl_generation *g, const sl_name *head, int64_t first_ns)
+{
+    g->head = g->name = *head;
     g->first_ns = first_ns;
-    sl_name_format(g->name_text, name);
+    if (!first_ns || (g->cuts > 0 && is_taken(g, head)))
+        add_key(g, &g->name);
+    sl_name_format(g->name_text, &g->name);
+}
+
+void sl_generation_name_as(sl_generation *more, const sl_generation *g)
+{
+    more->head = g->head;
+    more->name = g->name;
+    more->first_ns = g->first_ns;
+    more->cuts = g->cuts;
+    memcpy(more->name_text, g->name_text, sizeof more->name_text);
 }
 
 bool sl_generation_name(sl_generation *g, sl_slice first, bool whole)
 {
-    sl_name name;
+    sl_name head;
     int64_t first_ns;
 
-    if (!sl_name_of(g->source, g->attempt, &g->key, first, whole, &name, &first_ns))
+    if (!sl_head_of(g->source, g->attempt, first, whole, &head, &first_ns))
         return false;
-    sl_generation_set_name(g, &name, first_ns);
+    sl_generation_set_head(g, &head, first_ns);
     return true;
 }
 
@@ -451,10 +598,24 @@ void sl_generation_look_up_name(sl_generation *g)
     if (sl_name_is_set(&g->name) || g->body != SL_BODY_OPEN || g->packed)
         return;
     first = sl_alloc_raw(SL_FIRST_LINE_MAX);
-    n = pread(g->fd, first, SL_FIRST_LINE_MAX, 0);
+    n = pread(g->fd, first, SL_FIRST_LINE_MAX, (off_t)sl_hole_end(g->fd));
     if (n > 0)
         (void)sl_generation_name(g, (sl_slice){first, (size_t)n}, false);
     free(first);
+}
+
+uint64_t sl_hole_end(int fd)
+{
+    char block[4096];
+    off_t end = 0;
+    ssize_t n = pread(fd, block, 1, 0), k = 0;
+
+    if (n != 1 || block[0] != '\0' || (end = lseek(fd, 0, SEEK_DATA)) <= 0)
+        return 0;
+    n = pread(fd, block, sizeof block, end); /* what he wrote begins somewhere in this block */
+    while (k < n && block[k] == '\0')
+        k++;
+    return (uint64_t)(end + (n > 0 && k < n ? k : 0));
 }
 
 sl_generation *sl_generation_replaced(sl_generation *g)
@@ -462,6 +623,8 @@ sl_generation *sl_generation_replaced(sl_generation *g)
     sl_generation *next = sl_source_add(g->source, g->file, g->attempt);
 
     next->key = g->key;
+    next->cuts = g->cuts + 1;
+    next->branch = g->branch;
     next->fd = g->fd;
     next->body = SL_BODY_OPEN;
     next->linked = g->linked;
@@ -484,8 +647,9 @@ sl_generation *sl_generation_go_on(sl_generation *g)
     if (fd < 0)
         return NULL;
     more = sl_source_add(g->source, g->file, g->attempt);
-    sl_generation_set_name(more, &g->name, g->first_ns);
+    sl_generation_name_as(more, g);
     more->key = g->key;
+    more->branch = g->branch;
     more->fd = fd;
     more->body = SL_BODY_OPEN;
     more->begin = more->size = g->end;
@@ -499,13 +663,15 @@ sl_generation *sl_generation_go_on(sl_generation *g)
 
 bool sl_generation_is_live(const sl_generation *g)
 {
+    const char *live = g->branch ? g->branch->live : g->source->file;
     uint32_t attempt;
 
-    return (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) && !g->packed && g->linked &&
-           sl_file_parse(g->file, &attempt) == SL_FILE_LIVE;
+    if ((g->body != SL_BODY_OPEN && g->body != SL_BODY_RESTING) || g->packed || !g->linked)
+        return false;
+    return live ? !strcmp(g->file, live) : sl_file_parse(g->file, &attempt) == SL_FILE_LIVE;
 }
 
-bool sl_generation_is_left(sl_generation *g, uint64_t now_ms, int64_t wall_ns)
+bool sl_generation_is_left(sl_generation *g, uint64_t still_ms, uint64_t now_ms, int64_t wall_ns)
 {
     struct stat st;
     int64_t written_ns;
@@ -521,6 +687,6 @@ bool sl_generation_is_left(sl_generation *g, uint64_t now_ms, int64_t wall_ns)
     if (g->closed_size == g->size)
         return true;
     written_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return now_ms - g->still_since_ms >= SL_STILL_MS ||
-           (written_ns <= wall_ns && wall_ns - written_ns >= SL_STILL_MS * INT64_C(1000000));
+    return now_ms - g->still_since_ms >= still_ms ||
+           (written_ns <= wall_ns && wall_ns - written_ns >= (int64_t)still_ms * 1000000);
 }

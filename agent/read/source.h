@@ -19,10 +19,12 @@
 #include "read/join.h"
 #include "read/watch.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 typedef struct sl_source sl_source;
 typedef struct sl_generation sl_generation;
+typedef struct sl_dir sl_dir;
 
 typedef struct sl_key {
     uint64_t dev, ino;
@@ -38,6 +40,20 @@ typedef enum {
     SL_BODY_GONE     /* what was unread is lost */
 } sl_body;
 
+/* A folder outside of the source's own, to which one of its symbolic links leads: Docker's, of one
+ * container. */
+typedef struct sl_branch {
+    sl_link link; /* in the source */
+    sl_source *source;
+    uint32_t attempt;
+    bool linked; /* some link led to it at the last look */
+    sl_target watch;
+    int64_t listed_ns; /* as the source's */
+    DIR *dir;          /* while it is listed */
+    char *live;        /* the file that the link names, in `folder` */
+    char folder[];
+} sl_branch;
+
 struct sl_generation {
     sl_link link;   /* in the source, in reading order */
     sl_link recent; /* among those that may rest, by when they were read */
@@ -46,9 +62,12 @@ struct sl_generation {
     sl_key key;
     sl_name name; /* zeros: its first line is not complete yet */
     char name_text[SL_NAME_LEN + 1];
+    sl_name head;     /* hash of its container and first line: what a copy of it has as well */
+    uint32_t cuts;    /* how often its file was cut back: part of its name, where it is needed */
     int64_t first_ns; /* time of its first record; 0: none, or not known yet */
     uint32_t attempt;
-    char *file; /* its name in the folder, last seen */
+    char *file;        /* its name in the folder, last seen */
+    sl_branch *branch; /* where it lies; NULL: in its source's own folder */
     sl_body body;
     int fd;                  /* -1 unless open */
     uint64_t size;           /* uncompressed, last seen */
@@ -59,6 +78,7 @@ struct sl_generation {
     int64_t rested_ns;       /* when it was written to last, as it began to rest */
     sl_lost_reason gone_reason;
     bool linked;         /* it, or its .gz, was in the folder at the last look */
+    bool was_linked;     /* ... and at the one before */
     bool packed;         /* fd is its .gz */
     bool stirred;        /* it changed while it rested: to be read, whatever its size */
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
@@ -72,6 +92,7 @@ struct sl_generation {
 
 /* How an input's sources are read. */
 typedef struct sl_rules {
+    const sl_pairs *fields; /* constant ones of its records; NULL: none */
     sl_line_format format;
     bool raw_is_plain;   /* SL_FORMAT_AUTO: a line of no runtime is what was expected */
     bool skip_empty;     /* messages without text are filtered */
@@ -110,8 +131,15 @@ struct sl_source {
     int64_t listed_ns;
     bool gone;       /* its folder is no more */
     bool complained; /* an unreadable file of it was reported */
+    bool refused;    /* ... and a link of it that may not be followed */
     bool unsettled;  /* something could not be opened, or is not whole yet: look again */
     sl_link cursors; /* the lanes' */
+    sl_link branches;
+    const char *path; /* NULL: a container's; else its one live file, of an input of files */
+    const char *file; /* the name of that in its folder */
+    sl_dir *dir;      /* that folder */
+    sl_link in_dir;
+    bool looked; /* while that is listed */
     char container[];
 };
 
@@ -123,7 +151,9 @@ typedef enum { SL_FILE_OTHER, SL_FILE_LIVE, SL_FILE_ROTATED, SL_FILE_PACKED } sl
 /* "3.log" is live, "3.log.20261123-055921" or "3.log.1" rotated, either with ".gz" packed. */
 sl_file_kind sl_file_parse(const char *file, uint32_t *attempt);
 
-sl_source *sl_source_new(sl_pod *pod, const char *container, const sl_rules *rules);
+/* path  of its live file; NULL: it is a container's */
+sl_source *sl_source_new(sl_pod *pod, const char *container, const char *path,
+                         const sl_rules *rules);
 /* Its cursor is the caller's; closes what is open. */
 void sl_source_free(sl_watch *w, sl_source *s);
 
@@ -141,6 +171,8 @@ sl_generation *sl_source_at(const sl_source *s, uint64_t seq);
 sl_place sl_source_end(sl_source *s);
 /* ... and who wants all that is still there. */
 sl_place sl_source_beginning(const sl_source *s);
+/* What rested or was sought, and did not show at the last look, is gone. */
+void sl_source_give_up(sl_source *s);
 /* A .gz of it is out in the pool: it may not be freed. */
 bool sl_source_is_checked(const sl_source *s);
 /* Nothing before `frontier` is needed any more: descriptors are closed, and generations that have
@@ -160,11 +192,14 @@ bool sl_key_eq(const sl_key *a, const sl_key *b);
 bool sl_generation_name(sl_generation *g, sl_slice first, bool whole);
 /* The same from the file itself, where it is open and its first line is there. */
 void sl_generation_look_up_name(sl_generation *g);
-/* The same for a file that may become one: *name, and *first_ns, 0 if the line is not the runtime's.
- * Such a line may begin many files, so the name takes the key in. */
-bool sl_name_of(const sl_source *s, uint32_t attempt, const sl_key *key, sl_slice first, bool whole,
-                sl_name *name, int64_t *first_ns);
-void sl_generation_set_name(sl_generation *g, const sl_name *name, int64_t first_ns);
+/* The same for a file that may become one: *head, and *first_ns, 0 if the line is not the runtime's. */
+bool sl_head_of(const sl_source *s, uint32_t attempt, sl_slice first, bool whole, sl_name *head,
+                int64_t *first_ns);
+/* g, whose key is known, begins like that. A line that is not the runtime's may begin many files, and
+ * any line a file that was cut back: then the name takes in key and cuts as well. */
+void sl_generation_set_head(sl_generation *g, const sl_name *head, int64_t first_ns);
+/* `more` is the same file as g, further on. */
+void sl_generation_name_as(sl_generation *more, const sl_generation *g);
 /* Its file was cut or overwritten in place: what the path names goes on as a new generation, which
  * is returned; g is sought among copies. */
 sl_generation *sl_generation_replaced(sl_generation *g);
@@ -173,12 +208,14 @@ sl_generation *sl_generation_replaced(sl_generation *g);
 sl_generation *sl_generation_go_on(sl_generation *g);
 /* The file that its writer has open now, whatever stands behind it in the list. */
 bool sl_generation_is_live(const sl_generation *g);
-/* Its writer has closed it, or has not written for SL_STILL_MS. Looks at the file.
+/* Its writer has closed it, or has not written for still_ms. Looks at the file.
  * now_ms, wall_ns  of the clock */
-bool sl_generation_is_left(sl_generation *g, uint64_t now_ms, int64_t wall_ns);
+bool sl_generation_is_left(sl_generation *g, uint64_t still_ms, uint64_t now_ms, int64_t wall_ns);
 void sl_generation_close(sl_watch *w, sl_generation *g);
 
-#define SL_STILL_MS       2000 /* a file that did not grow for so long is quiet */
+#define SL_STILL_MS 2000 /* a file that did not grow for so long is quiet */
+/* ... and so is one that has no name any more, and nothing that says whether its writer is done */
+#define SL_NAMELESS_MS    30000
 #define SL_FIRST_LINE_MAX ((size_t)64 << 10)
 #define SL_CHECK_BYTES    64
 
@@ -189,7 +226,19 @@ uint64_t sl_generation_hash(const sl_generation *g, uint64_t offset);
 /* All positions of the checkpoint that lie in g fit what fd holds. */
 bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size);
 
-/* "root/pod/container[/file]"; PATH_MAX bytes. */
+/* "root/pod/container[/file]", or "folder[/file]"; PATH_MAX bytes. */
 void sl_source_path(const sl_source *s, const char *file, char *out);
+/* Where g lies, or lay. */
+void sl_generation_path(const sl_generation *g, char *out);
+
+/* The branch of s that is `live` in that folder; a new one, if there is none. */
+sl_branch *sl_source_branch(sl_source *s, const char *folder, const char *live, uint32_t attempt);
+/* Docker's id of the container, 64 hex digits; empty: it is not Docker's, or not known. */
+sl_slice sl_generation_container_id(const sl_generation *g);
+
+/* Where the first bytes that were written stand: behind the hole that is left when a file is
+ * truncated under a writer who goes on at his old offset. What the hole seems to hold, NULs, was
+ * never written. */
+uint64_t sl_hole_end(int fd);
 
 #endif

@@ -4,6 +4,7 @@
 #include "read/join.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -125,13 +126,28 @@ static void remember(sl_tail *t, const sl_generation *g, const char *data, size_
     memcpy(t->before, data + len - t->before_len, t->before_len);
 }
 
+/* What stood before our position: a copy that was made of the file first has it still. */
+static void remember_check(const sl_tail *t, sl_generation *g)
+{
+    size_t len = t->at.offset < SL_CHECK_BYTES ? (size_t)t->at.offset : SL_CHECK_BYTES;
+
+    if (t->before_len != len || len == 0)
+        return;
+    g->checks = sl_realloc(g->checks, (g->check_count + 1) * sizeof *g->checks);
+    g->checks[g->check_count++] =
+        (sl_saved_position){.at = t->at, .hash = sl_hash_bytes(t->before, len)};
+}
+
 static sl_tail_state on_replaced(sl_reader *r, sl_tail *t, sl_generation *g)
 {
+    char path[PATH_MAX];
+
     if (g->size < t->at.offset)
         g->size = t->at.offset;
-    sl_logf(r->log, SL_LOG_WARN,
-            "%s/%s: %s was truncated or overwritten; it is read from its start",
-            g->source->pod->folder, g->source->container, g->file);
+    sl_generation_path(g, path);
+    sl_logf(r->log, SL_LOG_WARN, "%s was truncated or overwritten; it is read from its start",
+            path);
+    remember_check(t, g);
     sl_generation_replaced(g);
     t->before_len = 0; /* a copy of it, if there is one, was looked at by its first line */
     sl_discover_look(t->source->pod->discover, t->source);
@@ -176,7 +192,8 @@ static bool is_over(const sl_reader *r, const sl_tail *t, sl_generation *g, bool
         return false; /* the live one */
     if (has_next && g->end != UINT64_MAX)
         return true; /* another lane has left it: it ends there, whatever is added */
-    if (!sl_generation_is_left(g, sl_now_ms(r->clock), sl_wall_ns(r->clock)))
+    if (!sl_generation_is_left(g, has_next || !t->source->path ? SL_STILL_MS : SL_NAMELESS_MS,
+                               sl_now_ms(r->clock), sl_wall_ns(r->clock)))
         return false;
     /* The last one, deleted: its writer has closed it, or its folder is gone as well. */
     return has_next || t->source->gone || g->closed_size == g->size || g->packed;
@@ -226,8 +243,20 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
 /* The generation's name is made of its first line: nothing is emitted before that is complete. */
 static bool is_named(sl_generation *g, const sl_tail *t, const char *data, size_t len, bool whole)
 {
-    return sl_name_is_set(&g->name) ||
-           (t->at.offset == 0 && len > 0 && sl_generation_name(g, (sl_slice){data, len}, whole));
+    return sl_name_is_set(&g->name) || (t->at.offset == g->begin && len > 0 &&
+                                        sl_generation_name(g, (sl_slice){data, len}, whole));
+}
+
+/* A file that was truncated under a writer who goes on at his old offset begins with a hole, of up to
+ * gigabytes. Its NULs were never written, so they are no record, and not lost either. */
+static bool skip_hole(sl_tail *t, sl_generation *g, const char *data)
+{
+    if (t->at.offset != 0 || *data != '\0' || g->packed || sl_name_is_set(&g->name))
+        return false;
+    g->begin = sl_hole_end(g->fd);
+    t->at.offset = g->begin;
+    t->before_len = 0;
+    return g->begin > 0;
 }
 
 /* The bytes in front of a position that was not reached by reading. */
@@ -246,14 +275,17 @@ static sl_err prime(sl_tail *t, const sl_generation *g)
 
 static sl_tail_state on_error(sl_reader *r, sl_tail *t, sl_generation *g, sl_err err)
 {
+    char path[PATH_MAX];
+
     if (err == UV_EAGAIN)
         return SL_TAIL_COLD;
     if (err == SL_E_REPLACED)
         return on_replaced(r, t, g);
+    sl_generation_path(g, path);
     if (!t->complained)
-        sl_logf(r->log, SL_LOG_ERROR, "cannot read %s of %s/%s at byte %llu: %s%s", g->file,
-                g->source->pod->folder, g->source->container, (unsigned long long)t->at.offset,
-                sl_strerror(err), g->packed ? "" : "; it is tried again");
+        sl_logf(r->log, SL_LOG_ERROR, "cannot read %s at byte %llu: %s%s", path,
+                (unsigned long long)t->at.offset, sl_strerror(err),
+                g->packed ? "" : "; it is tried again");
     t->complained = true;
     if (!g->packed)
         return SL_TAIL_DONE;
@@ -331,6 +363,8 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
     len = (size_t)n;
     if (len == 0)
         return at_end(r, t, g, (sl_slice){0});
+    if (skip_hole(t, g, data))
+        return SL_TAIL_MORE;
     if (!is_named(g, t, data, len, false)) {
         if (!is_over(r, t, g, sl_source_next(t->source, g) != NULL))
             return SL_TAIL_DONE;

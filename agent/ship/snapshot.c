@@ -13,7 +13,7 @@
 
 #define MAGIC   SL_SLICE("SLUICECP")
 #define MAJOR   1
-#define MINOR   0
+#define MINOR   1
 #define CRC_LEN 4
 
 /* --- the shape of a snapshot --- */
@@ -25,6 +25,7 @@ typedef struct shape shape;
 typedef struct field {
     const char *key; /* NULL: an item of a list has none */
     kind kind;
+    bool optional;            /* left out where it is zero: of a newer minor, or seldom there */
     size_t at;                /* in the struct that it is a field of */
     const shape *of;          /* MAP: its fields */
     const struct field *item; /* LIST */
@@ -45,13 +46,17 @@ struct shape {
     {                                                             \
         .key = #member, .kind = (k), .at = offsetof(type, member) \
     }
+#define LATER(k, type, member)                                                      \
+    {                                                                               \
+        .key = #member, .kind = (k), .optional = true, .at = offsetof(type, member) \
+    }
 #define WORDS(type, member)                                        \
     {                                                              \
         .key = #member, .kind = TEXT, .at = offsetof(type, member) \
     }
 #define STREAM(name, stream)                                                             \
     {                                                                                    \
-        .key = (name), .kind = MAP,                                                      \
+        .key = (name), .kind = MAP, .optional = true,                                    \
         .at = offsetof(sl_saved_cursor, streams) + (stream) * sizeof(sl_saved_position), \
         .of = &position_shape                                                            \
     }
@@ -89,6 +94,8 @@ static const field generation_fields[] = {
     NUMBER(U64, sl_saved_generation, begin),
     NUMBER(U64, sl_saved_generation, end),
     WORDS(sl_saved_generation, file),
+    LATER(NAME, sl_saved_generation, head),
+    LATER(U32, sl_saved_generation, cuts),
 };
 static const shape generation_shape = SHAPE(sl_saved_generation, generation_fields);
 static const field generation_item = {.kind = MAP, .of = &generation_shape};
@@ -98,6 +105,7 @@ static const field source_fields[] = {
     WORDS(sl_saved_source, pod),
     WORDS(sl_saved_source, uid),
     WORDS(sl_saved_source, container),
+    LATER(TEXT, sl_saved_source, path),
     NUMBER(U64, sl_saved_source, next_seq),
     ITEMS("generations", sl_saved_source, generations, generation_count, &generation_item),
     ITEMS("cursors", sl_saved_source, cursors, cursor_count, &cursor_item),
@@ -119,17 +127,23 @@ static size_t item_size(const field *item)
     return item->kind == TEXT ? sizeof(char *) : item->of->size;
 }
 
-/* A position of a stream that was never seen is left out; all else has to be there. */
-static bool is_optional(const field *f)
+static size_t value_size(const field *f)
 {
-    return f->key && f->kind == MAP;
+    static const size_t sizes[] = {[U32] = sizeof(uint32_t),
+                                   [U64] = sizeof(uint64_t),
+                                   [I64] = sizeof(int64_t),
+                                   [TEXT] = sizeof(char *),
+                                   [NAME] = sizeof(sl_name)};
+
+    return f->kind == MAP ? f->of->size : sizes[f->kind];
 }
 
+/* A position of a stream that was never seen, and so on; all else has to be there. */
 static bool is_left_out(const field *f, const char *object)
 {
-    static const sl_saved_position none;
+    static const char zeros[sizeof(sl_saved_position)];
 
-    return is_optional(f) && memcmp(object + f->at, &none, sizeof none) == 0;
+    return f->optional && memcmp(object + f->at, zeros, value_size(f)) == 0;
 }
 
 /* --- pack --- */
@@ -264,7 +278,7 @@ static size_t least_bytes(const field *f)
     size_t least = 1;
 
     for (size_t i = 0; f->kind == MAP && i < f->of->count; i++)
-        if (!is_optional(&f->of->fields[i]))
+        if (!f->of->fields[i].optional)
             least += 1 + strlen(f->of->fields[i].key) + least_bytes(&f->of->fields[i]);
     return least;
 }
@@ -304,7 +318,7 @@ static bool unpack_map(sl_mp_reader *r, const shape *s, char *object)
         }
     }
     for (size_t i = 0; i < s->count; i++)
-        if (!is_optional(&s->fields[i]) && !(seen & UINT32_C(1) << i))
+        if (!s->fields[i].optional && !(seen & UINT32_C(1) << i))
             return false;
     return true;
 }
@@ -418,8 +432,11 @@ static bool position_makes_sense(const sl_saved_source *s, const sl_place *at)
 
 static bool source_makes_sense(const sl_saved_source *s, size_t lane_count)
 {
-    if (!is_file_name(s->namespace) || !is_file_name(s->pod) || !is_file_name(s->uid) ||
-        !is_file_name(s->container) || !generations_make_sense(s))
+    bool named = s->path ? *s->path == '/'
+                         : is_file_name(s->namespace) && is_file_name(s->pod) &&
+                               is_file_name(s->uid) && is_file_name(s->container);
+
+    if (!named || !generations_make_sense(s))
         return false;
     for (size_t i = 0; i < s->cursor_count; i++) {
         if (s->cursors[i].lane >= lane_count)

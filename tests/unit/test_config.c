@@ -338,15 +338,6 @@ static const bad unbuilt[] = {
      "\"0\" is\n"
      "  limit: {per_container: 1MiB}\n"
      "                         ^\n"},
-    {"inputs: [{type: file, paths: [/x]}]\n" OUT, NULL,
-     "x.yaml:1:17: inputs.0: type: \"file\" is not built yet in this version of sluice; only "
-     "\"kubernetes\" is\n"
-     "  inputs: [{type: file, paths: [/x]}]\n"
-     "                  ^\n"},
-    {"inputs: [{allowed_roots: [/x]}]\n" OUT, NULL,
-     "x.yaml:1:11: inputs.0: `allowed_roots` is not built yet in this version of sluice\n"
-     "  inputs: [{allowed_roots: [/x]}]\n"
-     "            ^\n"},
     {"inputs: [{multiline: java}]\n" OUT, NULL,
      "x.yaml:1:22: inputs.0: multiline: \"java\" is not built yet in this version of sluice; only "
      "\"none\" is\n"
@@ -1048,7 +1039,64 @@ START_TEST(obeys_each_command_line)
 }
 END_TEST
 
-SL_UNIT(SL_ROWS(t_cfg_01_shows_each_mistake, cfg_01), SL_ROWS(refuses_what_is_not_built, unbuilt),
+/* An input of files: globs that name something, and nothing that we write. */
+static const bad files[] = {
+    {"inputs: [{type: file}]\n" OUT, NULL,
+     "x.yaml:1:10: inputs.0: paths: is missing: globs of files; ! takes away\n"
+     "  inputs: [{type: file}]\n"
+     "           ^\n"},
+    {"inputs: [{type: file, paths: [x/*.log]}]\n" OUT, NULL,
+     "x.yaml:1:30: inputs.0: paths: \"x/*.log\" is no absolute path: write /folder/*.log\n"
+     "  inputs: [{type: file, paths: [x/*.log]}]\n"
+     "                               ^\n"},
+    {"inputs: [{type: file, paths: [/x/**/a.log]}]\n" OUT, NULL,
+     "x.yaml:1:30: inputs.0: paths: \"/x/**/a.log\": there is no **: write one glob for each "
+     "depth\n"
+     "  inputs: [{type: file, paths: [/x/**/a.log]}]\n"
+     "                               ^\n"},
+    {"inputs: [{type: file, paths: [\"!/x/a.log\"]}]\n" OUT, NULL,
+     "x.yaml:1:30: inputs.0: paths: begins with \"!\", which takes away from nothing\n"
+     "  inputs: [{type: file, paths: [\"!/x/a.log\"]}]\n"
+     "                               ^\n"},
+    {"inputs: [{type: file, paths: [/*.log]}]\n" OUT, NULL,
+     "x.yaml:1:30: inputs.0: paths: \"/*.log\" begins with no folder: write one, as in "
+     "/folder/*.log\n"
+     "  inputs: [{type: file, paths: [/*.log]}]\n"
+     "                               ^\n"},
+    {"inputs: [{type: file, paths: [/var/log/containers/*.log]}]\n" OUT, NULL,
+     "x.yaml:1:30: inputs.0: paths: /var/log/containers/*.log holds symlinks alone: write "
+     "/var/log/pods, where the files are\n"
+     "  inputs: [{type: file, paths: [/var/log/containers/*.log]}]\n"
+     "                               ^\n"},
+    {"inputs: [{type: file, paths: [/x/*], path: /y}]\n" OUT, NULL,
+     "x.yaml:1:38: inputs.0: no option \"path\", did you mean \"paths\"?\n"
+     "  inputs: [{type: file, paths: [/x/*], path: /y}]\n"
+     "                                       ^\n"},
+    {"inputs: [{type: file, paths: [/x/*], format: gelf}]\n" OUT, NULL,
+     "x.yaml:1:46: inputs.0: format: \"gelf\" is none of auto, cri, docker, plain\n"
+     "  inputs: [{type: file, paths: [/x/*], format: gelf}]\n"
+     "                                               ^\n"},
+    {"inputs: [{allowed_roots: [/]}]\n" OUT, NULL,
+     "x.yaml:1:26: inputs.0: allowed_roots: \"/\" is no folder of its own: write an absolute path, "
+     "not / and without ..\n"
+     "  inputs: [{allowed_roots: [/]}]\n"
+     "                           ^\n"},
+    {"inputs: [{type: file, paths: [/x/*]}]\noutputs: [{type: file, path: /x/out}]\n", NULL,
+     "x.yaml: inputs.0: paths: /x/out matches, which is what output \"file\" writes: it would feed "
+     "itself, for ever; take it away with \"!/x/out\"\n"},
+    {"inputs: [{type: file, paths: [/x/*]}]\n" OUT "state_dir: /x\n", NULL,
+     "x.yaml: inputs.0: paths: /x/checkpoint matches, which is our own state: it would feed "
+     "itself, for ever; take it away with \"!/x/checkpoint\"\n"},
+};
+
+START_TEST(refuses_files_that_cannot_be)
+{
+    check_bad(&files[_i]);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(refuses_files_that_cannot_be, files), SL_ROWS(t_cfg_01_shows_each_mistake, cfg_01),
+        SL_ROWS(refuses_what_is_not_built, unbuilt),
         SL_ROWS(t_cfg_02_survives_each_document, cfg_02),
         SL_ROWS(t_cfg_05_asks_for_something_to_do, cfg_05),
         SL_ROWS(t_cfg_07_refuses_the_same_twice, cfg_07), SL_ONE(t_cfg_09_is_bounded),

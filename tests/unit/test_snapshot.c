@@ -33,6 +33,7 @@ static sl_snapshot *snapshot_of(const numbers *n)
                              .pod = sl_strdup(n->pod),
                              .uid = sl_strdup("0f1c3e9a-0000-4000-8000-000000000001"),
                              .container = sl_strdup("app"),
+                             .path = n->lane ? sl_strdup("/logs/app.log") : NULL,
                              .next_seq = n->next_seq,
                              .generations = sl_alloc(sizeof *src->generations),
                              .generation_count = 1,
@@ -48,7 +49,9 @@ static sl_snapshot *snapshot_of(const numbers *n)
                                                 .size = n->size,
                                                 .begin = n->begin,
                                                 .end = n->end,
-                                                .file = sl_strdup(n->file)};
+                                                .file = sl_strdup(n->file),
+                                                .head = {{n->lane ? 9 : 0}},
+                                                .cuts = n->lane};
     src->cursors[0].lane = n->lane;
     src->cursors[0].streams[SL_STDERR] = (sl_saved_position){.at = n->at, .hash = UINT64_MAX - 1};
     s->lanes = sl_alloc(2 * sizeof *s->lanes);
@@ -61,9 +64,9 @@ static sl_snapshot *snapshot_of(const numbers *n)
 }
 
 /* A member that has no row in checkpoint.c would be lost: add both, and compare it here. */
-_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_generation) == 96, "a new member");
+_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_generation) == 120, "a new member");
 _Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_cursor) == 80, "a new member");
-_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_source) == 72, "a new member");
+_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_source) == 80, "a new member");
 
 static void assert_same(const sl_snapshot *got, const sl_snapshot *want)
 {
@@ -78,6 +81,7 @@ static void assert_same(const sl_snapshot *got, const sl_snapshot *want)
         ck_assert_str_eq(a->pod, b->pod);
         ck_assert_str_eq(a->uid, b->uid);
         ck_assert_str_eq(a->container, b->container);
+        ck_assert_pstr_eq(a->path, b->path);
         ck_assert_uint_eq(a->next_seq, b->next_seq);
         ck_assert_uint_eq(a->generation_count, b->generation_count);
         for (size_t g = 0; g < b->generation_count; g++) {
@@ -88,6 +92,7 @@ static void assert_same(const sl_snapshot *got, const sl_snapshot *want)
             ck_assert(x.birth_ns == y.birth_ns && x.first_ns == y.first_ns);
             ck_assert(sl_name_eq(&x.name, &y.name) && x.attempt == y.attempt);
             ck_assert(x.size == y.size && x.begin == y.begin && x.end == y.end);
+            ck_assert(sl_name_eq(&x.head, &y.head) && x.cuts == y.cuts);
         }
         ck_assert_uint_eq(a->cursor_count, b->cursor_count);
         for (size_t n = 0; n < b->cursor_count; n++) {

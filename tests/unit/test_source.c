@@ -90,7 +90,7 @@ static sl_source *new_source(sl_pod **pod, const char *folder, const char *conta
     memcpy((*pod)->folder, folder, len + 1);
     ck_assert(sl_pod_parse((*pod)->folder, &(*pod)->namespace, &(*pod)->pod, &(*pod)->uid));
     sl_list_init(&(*pod)->sources);
-    return sl_source_new(*pod, container, &rules);
+    return sl_source_new(*pod, container, NULL, &rules);
 }
 
 static const struct {
@@ -111,17 +111,29 @@ static const struct {
     {"a_b_u", "c", 0, 7, CRI "y\n", false},
 };
 
+/* The name of a file with that key and that beginning; zeros: it has none yet. */
+static sl_name name_in(sl_source *s, uint32_t attempt, uint64_t inode, uint32_t cuts,
+                       const char *first, size_t len, bool whole)
+{
+    sl_generation *g = sl_source_add(s, "x", attempt);
+
+    g->key = (sl_key){.ino = inode};
+    g->cuts = cuts;
+    (void)sl_generation_name(g, (sl_slice){first, len}, whole);
+    return g->name;
+}
+
 static bool name_of(size_t row, sl_name *name, int64_t *first_ns)
 {
-    sl_key key = {.ino = names[row].inode};
     sl_pod *pod;
     sl_source *s = new_source(&pod, names[row].folder, names[row].container);
-    bool named =
-        sl_name_of(s, names[row].attempt, &key, sl_str(names[row].first), false, name, first_ns);
 
+    *name = name_in(s, names[row].attempt, names[row].inode, 0, names[row].first,
+                    strlen(names[row].first), false);
+    *first_ns = sl_source_next(s, NULL)->first_ns;
     sl_source_free(NULL, s);
     free(pod);
-    return named;
+    return sl_name_is_set(name);
 }
 
 START_TEST(names_say_which_file)
@@ -141,30 +153,71 @@ START_TEST(name_waits_for_the_first_line)
     static char endless[SL_FIRST_LINE_MAX];
     sl_pod *pod;
     sl_source *s = new_source(&pod, "a_b_u", "c");
-    sl_key one = {.ino = 1}, two = {.ino = 2};
     sl_name a, b;
-    int64_t ns;
 
-    ck_assert(!sl_name_of(s, 0, &one, sl_str(""), false, &a, &ns));
-    ck_assert(!sl_name_of(s, 0, &one, sl_str(""), true, &a, &ns));
-    ck_assert(!sl_name_of(s, 0, &one, sl_str(CRI "half"), false, &a, &ns));
-    ck_assert(sl_name_of(s, 0, &one, sl_str(CRI "half"), true, &a, &ns));
+    a = name_in(s, 0, 1, 0, "", 0, false);
+    ck_assert(!sl_name_is_set(&a));
+    a = name_in(s, 0, 1, 0, "", 0, true);
+    ck_assert(!sl_name_is_set(&a));
+    a = name_in(s, 0, 1, 0, CRI "half", strlen(CRI "half"), false);
+    ck_assert(!sl_name_is_set(&a));
+    a = name_in(s, 0, 1, 0, CRI "half", strlen(CRI "half"), true);
+    ck_assert(sl_name_is_set(&a));
     memset(endless, 'x', sizeof endless);
-    ck_assert(sl_name_of(s, 0, &one, (sl_slice){endless, sizeof endless}, false, &a, &ns));
+    a = name_in(s, 0, 1, 0, endless, sizeof endless, false);
+    ck_assert(sl_name_is_set(&a));
     /* what is not the runtime's may begin many files alike */
-    ck_assert(sl_name_of(s, 0, &one, sl_str("banner\n"), false, &a, &ns));
-    ck_assert(sl_name_of(s, 0, &two, sl_str("banner\n"), false, &b, &ns));
+    a = name_in(s, 0, 1, 0, "banner\n", 7, false);
+    b = name_in(s, 0, 2, 0, "banner\n", 7, false);
     ck_assert(!sl_name_eq(&a, &b));
-    ck_assert_int_eq(ns, 0);
     /* Docker's lines are as good as CRI's */
-    ck_assert(sl_name_of(s, 0, &one, sl_str(DOCKER "\n"), false, &a, &ns));
-    ck_assert(sl_name_of(s, 0, &two, sl_str(DOCKER "\n"), false, &b, &ns));
+    a = name_in(s, 0, 1, 0, DOCKER "\n", strlen(DOCKER "\n"), false);
+    b = name_in(s, 0, 2, 0, DOCKER "\n", strlen(DOCKER "\n"), false);
     ck_assert(sl_name_eq(&a, &b));
-    ck_assert_int_eq(ns, INT64_C(1767323045000000006));
     sl_source_free(NULL, s);
     free(pod);
 }
 END_TEST
 
+/* A file that was cut back is another one, whatever it begins with. */
+START_TEST(cuts_make_another_name)
+{
+    static const char *const firsts[] = {CRI "x\n", "banner\n"};
+    sl_name name[2][2];
+
+    for (int i = 0; i < 2; i++) {
+        sl_pod *pod;
+        sl_source *s = new_source(&pod, "a_b_u", "c");
+
+        for (uint32_t cuts = 0; cuts < 2; cuts++)
+            name[i][cuts] = name_in(s, 0, 7, cuts, firsts[i], strlen(firsts[i]), false);
+        ck_assert(!sl_name_eq(&name[i][0], &name[i][1]));
+        sl_source_free(NULL, s);
+        free(pod);
+    }
+}
+END_TEST
+
+/* Two folders, and two names in one. */
+START_TEST(files_are_named_by_their_folder)
+{
+    static const char *const paths[] = {"/logs/a.log", "/logs/b.log", "/other/a.log"};
+    sl_name name[3];
+
+    for (int i = 0; i < 3; i++) {
+        sl_pod pod = {0};
+        sl_source *s;
+
+        sl_list_init(&pod.sources);
+        s = sl_source_new(&pod, "", paths[i], &rules);
+        name[i] = name_in(s, 0, 7, 0, CRI "x\n", strlen(CRI "x\n"), false);
+        sl_source_free(NULL, s);
+    }
+    ck_assert(sl_name_eq(&name[0], &name[1])); /* a copy, or renamed */
+    ck_assert(!sl_name_eq(&name[0], &name[2]));
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(parses_pod_folders, folders), SL_ROWS(parses_file_names, files),
-        SL_ROWS(names_say_which_file, names), SL_ONE(name_waits_for_the_first_line))
+        SL_ROWS(names_say_which_file, names), SL_ONE(name_waits_for_the_first_line),
+        SL_ONE(cuts_make_another_name), SL_ONE(files_are_named_by_their_folder))

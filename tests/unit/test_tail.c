@@ -81,9 +81,9 @@ static void on_warmed(void *arg, sl_tail *t)
     (void)arg, (void)t;
 }
 
-static bool on_wants(void *arg, const sl_pod *pod, const char *container)
+static bool on_wants(void *arg, const sl_pod *pod, const char *container, const char *path)
 {
-    (void)arg, (void)pod, (void)container;
+    (void)arg, (void)pod, (void)container, (void)path;
     return true;
 }
 
@@ -117,9 +117,9 @@ static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
     return sl_tail_lose(&reader, &tail, g, last);
 }
 
-static sl_err on_space(const char *path, sl_space *out)
+static sl_err on_space(int fd, sl_space *out)
 {
-    (void)path;
+    (void)fd;
     *out = space;
     return 0;
 }

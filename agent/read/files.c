@@ -1,0 +1,593 @@
+/* files.c - what lies in one folder of a glob: which file is whose.
+ *
+ * A file whose key we know is that source's, whatever its name is by now. A copy of a file that was
+ * cut back (copytruncate) is the source's whose file it was; a copy of one that goes on is nobody's.
+ * What is left and matches a glob is the live file of a source of its own. Only then each source
+ * looks at its files (claim.c). All of it is done for the folder as a whole, so that ten thousand
+ * files in it cost no more than ten thousand times one. */
+#include "read/files.h"
+
+#include "read/claim.h"
+#include "read/dirs.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A copy, or a file that is still empty, is looked at again soon while it is so young. */
+#define YOUNG_NS INT64_C(10000000000)
+
+/* One file in the folder. */
+typedef struct found {
+    char *file;
+    sl_seen seen;
+    sl_source *owner;
+    bool matches, packed;
+} found;
+
+typedef struct listing {
+    sl_dir *dir;
+    sl_discover *discover;
+    int fd;
+    found *items;
+    size_t count, cap;
+    bool missed; /* what a file is called now: it was renamed while we looked */
+} listing;
+
+static sl_source *source_of(sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_source, in_dir);
+}
+
+static sl_generation *generation_of(sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_generation, link);
+}
+
+/* --- sources by name --- */
+
+static int by_file(const void *a, const void *b)
+{
+    return strcmp((*(sl_source *const *)a)->file, (*(sl_source *const *)b)->file);
+}
+
+static void sort_sources(sl_dir *dir)
+{
+    dir->count = 0;
+    SL_LIST_EACH(&dir->sources, link)
+    {
+        if (dir->count == dir->cap) {
+            dir->cap = dir->cap ? dir->cap * 2 : 8;
+            dir->by_file = sl_realloc(dir->by_file, dir->cap * sizeof *dir->by_file);
+        }
+        dir->by_file[dir->count++] = source_of(link);
+    }
+    if (dir->count > 1)
+        qsort(dir->by_file, dir->count, sizeof *dir->by_file, by_file);
+    dir->sorted = true;
+}
+
+static int file_cmp(sl_slice key, const void *item)
+{
+    const char *file = (*(sl_source *const *)item)->file;
+    int order = strncmp(key.ptr, file, key.len);
+
+    return order ? order : -(int)(file[key.len] != '\0');
+}
+
+sl_source *sl_files_find(sl_dir *dir, const char *file, size_t len)
+{
+    size_t from = 0, to;
+
+    if (!dir->sorted)
+        sort_sources(dir);
+    to = dir->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int order = file_cmp((sl_slice){file, len}, &dir->by_file[middle]);
+
+        if (order == 0)
+            return dir->by_file[middle];
+        if (order > 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+/* The source whose file a rotation may have named so: "app.log" for "app.log.1" and "app-2026.log". */
+static sl_source *find_related(sl_dir *dir, const char *file)
+{
+    const char *end = strrchr(file, '.');
+
+    for (size_t len = strlen(file); len-- > 1;) {
+        char live[NAME_MAX + 1];
+        sl_source *s;
+
+        if (file[len] != '.' && file[len] != '-' && file[len] != '_')
+            continue;
+        s = sl_files_find(dir, file, len);
+        if (!s && end && snprintf(live, sizeof live, "%.*s%s", (int)len, file, end) <= NAME_MAX &&
+            strcmp(live, file) != 0)
+            s = sl_files_find(dir, live, strlen(live));
+        if (s)
+            return s;
+    }
+    return NULL;
+}
+
+static void list_nothing(sl_discover *d, sl_source *s)
+{
+    (void)d, (void)s; /* the folder is listed as a whole */
+}
+
+static sl_source *add_source(listing *l, const char *path)
+{
+    sl_discover *d = l->discover;
+    sl_pod *pod = sl_pod_of(d->pods.next);
+    sl_source *s;
+
+    if (!d->options.wants(d->options.arg, pod, d->options.container, path))
+        return NULL;
+    s = sl_source_new(pod, d->options.container, path, d->options.rules);
+    s->dir = l->dir;
+    sl_list_append(&l->dir->sources, &s->in_dir);
+    l->dir->sorted = false;
+    sl_scan_found(d, s, list_nothing);
+    return s;
+}
+
+/* Known from the last life; its live file may be gone, and its others still there. */
+static void on_saved(void *of, const char *path)
+{
+    listing *l = of;
+
+    if (!sl_files_find(l->dir, strrchr(path, '/') + 1, strlen(strrchr(path, '/') + 1)) &&
+        sl_globs_take(l->discover->options.globs, path))
+        (void)add_source(l, path);
+}
+
+/* --- the folder's files --- */
+
+static bool entry_path(const listing *l, const found *e, char *path)
+{
+    return snprintf(path, PATH_MAX, "%s/%s", l->dir->path, e->file) < PATH_MAX;
+}
+
+static void saw_entry(listing *l, const char *file)
+{
+    found e = {.file = (char *)file};
+    char path[PATH_MAX];
+    size_t len = strlen(file);
+
+    if (!strcmp(file, ".") || !strcmp(file, "..") || !entry_path(l, &e, path))
+        return;
+    e.matches = sl_globs_take(l->discover->options.globs, path);
+    if (!e.matches && sl_list_is_empty(&l->dir->sources))
+        return;
+    if (sl_seen_of(l->fd, file, &e.seen)) {
+        l->dir->unsettled = l->missed = true; /* it went, or was renamed, just now */
+        return;
+    }
+    if (!S_ISREG(e.seen.mode) && !(S_ISLNK(e.seen.mode) && e.matches))
+        return;
+    e.packed = len > 3 && strcmp(file + len - 3, ".gz") == 0;
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 16;
+        l->items = sl_realloc(l->items, l->cap * sizeof *l->items);
+    }
+    e.file = sl_strdup(file);
+    l->items[l->count++] = e;
+}
+
+static int key_cmp(const sl_key *a, const sl_key *b)
+{
+    if (a->ino != b->ino)
+        return a->ino < b->ino ? -1 : 1;
+    return (a->dev > b->dev) - (a->dev < b->dev);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return key_cmp(&((const found *)a)->seen.key, &((const found *)b)->seen.key);
+}
+
+static found *find_entry(const listing *l, const sl_key *key)
+{
+    const found wanted = {.seen.key = *key};
+    found *e = l->count > 0 ? bsearch(&wanted, l->items, l->count, sizeof *e, by_key) : NULL;
+
+    return e && sl_key_eq(&e->seen.key, key) ? e : NULL;
+}
+
+static void own_known(const listing *l)
+{
+    SL_LIST_EACH(&l->dir->sources, link)
+    SL_LIST_EACH(&source_of(link)->generations, g)
+    {
+        found *e = find_entry(l, &generation_of(g)->key);
+
+        if (e && !e->owner && S_ISREG(e->seen.mode))
+            e->owner = source_of(link);
+    }
+}
+
+/* --- copies --- */
+
+static int open_entry(const listing *l, const found *e)
+{
+    return sl_plan_open(l->discover->options.plan, l->fd, e->file);
+}
+
+static bool begins_as(const sl_generation *g, int fd)
+{
+    char *first = sl_alloc_raw(SL_FIRST_LINE_MAX);
+    ssize_t n = pread(fd, first, SL_FIRST_LINE_MAX, (off_t)sl_hole_end(fd));
+    int64_t first_ns;
+    sl_name head;
+    bool begins = n > 0 && sl_head_of(g->source, g->attempt, (sl_slice){first, (size_t)n}, false,
+                                      &head, &first_ns);
+
+    free(first);
+    return begins && sl_name_eq(&head, &g->head);
+}
+
+/* g's file was cut, or is no more: who has what was in it? */
+static void seek_copy(const listing *l, const sl_generation *g)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        found *e = &l->items[i];
+        int fd;
+
+        if (e->owner || e->packed || !S_ISREG(e->seen.mode) || e->seen.size == 0)
+            continue;
+        fd = open_entry(l, e);
+        if (fd < 0)
+            continue;
+        if (begins_as(g, fd) && sl_checks_fit(g, fd, e->seen.size))
+            e->owner = g->source;
+        close(fd);
+    }
+}
+
+static void own_sought(const listing *l)
+{
+    SL_LIST_EACH(&l->dir->sources, link)
+    SL_LIST_EACH(&source_of(link)->generations, g)
+    {
+        sl_generation *sought = generation_of(g);
+
+        if (sought->body == SL_BODY_SOUGHT && sl_name_is_set(&sought->head) &&
+            !find_entry(l, &sought->key)) /* with its key it may have been cut: claim.c sees */
+            seek_copy(l, sought);
+    }
+}
+
+static sl_alias *find_alias(const sl_dir *dir, const sl_key *key)
+{
+    for (size_t i = 0; i < dir->alias_count; i++) {
+        if (sl_key_eq(&dir->aliases[i].key, key))
+            return &dir->aliases[i];
+    }
+    return NULL;
+}
+
+static bool copies(const listing *l, const found *e, const sl_source *s)
+{
+    int fd = open_entry(l, e);
+    bool is_copy = false;
+
+    SL_LIST_EACH(&s->generations, g)
+    {
+        if (fd >= 0 && generation_of(g)->body == SL_BODY_RESTING)
+            (void)sl_plan_wake(l->discover->options.plan, generation_of(g));
+        is_copy = is_copy || (fd >= 0 && generation_of(g)->end == UINT64_MAX &&
+                              sl_is_copy_of(generation_of(g), fd, e->seen.size));
+    }
+    if (fd >= 0)
+        close(fd);
+    return is_copy;
+}
+
+static void remember_alias(listing *l, const found *e, sl_alias *alias)
+{
+    sl_dir *dir = l->dir;
+
+    if (!alias) {
+        dir->aliases = sl_realloc(dir->aliases, (dir->alias_count + 1) * sizeof *dir->aliases);
+        alias = &dir->aliases[dir->alias_count++];
+    }
+    *alias = (sl_alias){.key = e->seen.key, .size = e->seen.size, .seen = true};
+}
+
+/* A file of s is being looked for, or was cut and that was not noticed yet: what may be its copy has
+ * to wait until it was. */
+static bool is_unclear(listing *l, sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        const sl_generation *g = generation_of(link);
+        struct stat st;
+
+        if (g->body != SL_BODY_SOUGHT && (g->body != SL_BODY_OPEN || g->packed ||
+                                          fstat(g->fd, &st) || (uint64_t)st.st_size >= g->size))
+            continue;
+        l->dir->unsettled = true;
+        sl_discover_ready(l->discover, s);
+        return true;
+    }
+    return false;
+}
+
+/* It is being made, perhaps: a copy of that source's file, or something else. */
+static bool is_alias(listing *l, const found *e)
+{
+    sl_source *s = find_related(l->dir, e->file);
+    sl_alias *alias = s ? find_alias(l->dir, &e->seen.key) : NULL;
+    bool young = sl_wall_ns(l->discover->options.clock) - e->seen.written_ns < YOUNG_NS;
+
+    if (!s)
+        return false;
+    l->dir->unsettled = l->dir->unsettled || young;
+    if (e->seen.size == 0)
+        return young;
+    if (alias && alias->size == e->seen.size)
+        return alias->seen = true;
+    if (is_unclear(l, s))
+        return true;
+    if (!copies(l, e, s))
+        return false;
+    remember_alias(l, e, alias);
+    return true;
+}
+
+static void forget_aliases(sl_dir *dir)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < dir->alias_count; i++) {
+        if (dir->aliases[i].seen)
+            dir->aliases[kept++] = dir->aliases[i];
+    }
+    dir->alias_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        dir->aliases[i].seen = false;
+}
+
+/* --- the rest --- */
+
+/* A .gz of a known file: by the name that this had, by what is sought, or by what is in it. */
+static sl_source *owner_of_packed(const listing *l, const found *e)
+{
+    sl_source *s = find_related(l->dir, e->file);
+    size_t stem = strlen(e->file) - 3;
+    int fd = s ? open_entry(l, e) : -1;
+    bool is_its = false;
+
+    if (fd < 0)
+        return NULL;
+    SL_LIST_EACH(&s->generations, link)
+    {
+        const sl_generation *g = generation_of(link);
+
+        is_its = is_its || g->body == SL_BODY_SOUGHT ||
+                 (strlen(g->file) == stem && memcmp(g->file, e->file, stem) == 0) ||
+                 sl_is_packed_of(g, fd, e->seen.size);
+    }
+    close(fd);
+    return is_its ? s : NULL;
+}
+
+static bool is_read(const sl_dir *dir, const sl_key *key)
+{
+    SL_LIST_EACH(&dir->sources, link)
+    {
+        if (sl_source_find(source_of(link), key))
+            return true;
+    }
+    return false;
+}
+
+/* Where the link leads is read under the link's name, unless it is read already. */
+static bool is_useful_link(listing *l, const char *path)
+{
+    sl_folders *f = &l->discover->folders;
+    char real[PATH_MAX];
+    struct stat st;
+    sl_err err = sl_links_resolve(&f->links, path, real, &st);
+    sl_seen seen;
+
+    if (err == UV_ENOENT) {
+        l->dir->unsettled = true; /* where it leads is not watched */
+        return false;
+    }
+    if (err || !S_ISREG(st.st_mode)) {
+        sl_folder_refuse(f, path, err, &l->dir->refused);
+        return false;
+    }
+    return !sl_seen_of(AT_FDCWD, real, &seen) && !is_read(l->dir, &seen.key);
+}
+
+static sl_source *new_source(listing *l, const found *e)
+{
+    char path[PATH_MAX];
+
+    if (!entry_path(l, e, path))
+        return NULL;
+    if (S_ISLNK(e->seen.mode) && !is_useful_link(l, path))
+        return NULL;
+    if (S_ISREG(e->seen.mode) && !e->packed && is_alias(l, e))
+        return NULL;
+    if (e->packed)
+        path[strlen(path) - 3] = '\0';
+    return add_source(l, path);
+}
+
+/* What is no source's by its key may be one's by its name. */
+static void own_named(const listing *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        found *e = &l->items[i];
+
+        if (!e->owner && e->packed)
+            e->owner = owner_of_packed(l, e);
+        if (!e->owner && e->matches)
+            e->owner = sl_files_find(l->dir, e->file, strlen(e->file) - (e->packed ? 3 : 0));
+    }
+}
+
+/* --- looks --- */
+
+static void show(sl_look *look, const listing *l, const found *e)
+{
+    sl_source *s = look->source;
+    bool live = !strcmp(e->file, s->file);
+    char path[PATH_MAX];
+
+    if (S_ISLNK(e->seen.mode)) {
+        if (live && entry_path(l, e, path))
+            (void)sl_folder_follow(look->folders, s, path, 0);
+        return;
+    }
+    sl_look_saw(look, &(sl_sighting){.folder = l->fd,
+                                     .file = e->file,
+                                     .kind = e->packed ? SL_FILE_PACKED
+                                             : live    ? SL_FILE_LIVE
+                                                       : SL_FILE_ROTATED,
+                                     .seen = e->seen});
+}
+
+static bool has_files(const sl_source *s)
+{
+    SL_LIST_EACH(&s->generations, link)
+    {
+        if (generation_of(link)->linked)
+            return true;
+    }
+    return false;
+}
+
+static void look_at(listing *l, sl_source *s, const found *first, const found *end)
+{
+    bool was_gone = s->gone;
+    sl_look look;
+
+    s->looked = true;
+    s->unsettled = false;
+    sl_look_begin(&look, &l->discover->folders, s);
+    look.missed = l->missed;
+    for (const found *e = first; e < end; e++)
+        show(&look, l, e);
+    sl_folder_list_branches(&look, false);
+    sl_look_end(&look);
+    sl_folder_close_branches(s);
+    sl_scan_listed(l->discover, s);
+    s->gone = !has_files(s) && !s->unsettled;
+    if (look.strange)
+        sl_dir_look(l->dir);
+    l->dir->unsettled = l->dir->unsettled || s->unsettled;
+    if (look.changed || s->gone != was_gone)
+        sl_discover_ready(l->discover, s);
+}
+
+static int by_owner(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const found *)a)->owner, y = (uintptr_t)((const found *)b)->owner;
+
+    return (x > y) - (x < y);
+}
+
+static void look_at_known(listing *l)
+{
+    size_t next;
+
+    SL_LIST_EACH(&l->dir->sources, link)
+    source_of(link)->looked = false;
+    if (l->count > 1)
+        qsort(l->items, l->count, sizeof *l->items, by_owner);
+    for (size_t i = 0; i < l->count; i = next) {
+        for (next = i + 1; next < l->count && l->items[next].owner == l->items[i].owner; next++)
+            ;
+        if (l->items[i].owner)
+            look_at(l, l->items[i].owner, &l->items[i], &l->items[next]);
+    }
+    SL_LIST_EACH(&l->dir->sources, link)
+    {
+        if (!source_of(link)->looked)
+            look_at(l, source_of(link), NULL, NULL);
+    }
+}
+
+/* Shorter names first: of a file and its copy, the file. */
+static int by_name(const void *a, const void *b)
+{
+    const char *x = ((const found *)a)->file, *y = ((const found *)b)->file;
+    size_t x_len = strlen(x), y_len = strlen(y);
+
+    return x_len != y_len ? (x_len < y_len ? -1 : 1) : strcmp(x, y);
+}
+
+/* Each looks at its file at once: the next file may be a copy of it. */
+static void look_at_new(listing *l)
+{
+    if (l->count > 1)
+        qsort(l->items, l->count, sizeof *l->items, by_name);
+    for (size_t i = 0; i < l->count; i++) {
+        found *e = &l->items[i];
+
+        if (!e->owner && e->matches)
+            e->owner = new_source(l, e);
+        else
+            continue;
+        if (e->owner)
+            look_at(l, e->owner, e, e + 1);
+    }
+}
+
+/* --- the whole --- */
+
+/* Those that we know first: what is not theirs may be a copy of what they hold open then. */
+static void sort_out(listing *l)
+{
+    if (l->count > 1)
+        qsort(l->items, l->count, sizeof *l->items, by_key);
+    own_known(l);
+    own_sought(l);
+    own_named(l);
+    look_at_known(l);
+    look_at_new(l);
+    forget_aliases(l->dir);
+}
+
+void sl_files_list(sl_dir *dir)
+{
+    sl_discover *d = dir->discover;
+    listing l = {.dir = dir, .discover = d};
+    struct dirent *entry;
+    struct stat st;
+    sl_err err = sl_folder_open(&d->folders, dir->path, &l.fd, &st);
+    DIR *in;
+
+    dir->absent = err == UV_ENOENT;
+    dir->unsettled = err && err != UV_ENOENT;
+    if (dir->unsettled && !sl_folders_is_exhausted(&d->folders, err))
+        sl_scan_complain(d, dir->path, err, "", &dir->complained);
+    if (err)
+        return;
+    dir->complained = false;
+    dir->listed_ns = sl_folder_listed_ns(d->options.clock, &st);
+    if (!dir->restored)
+        d->options.saved_in(d->options.arg, dir->path, on_saved, &l);
+    dir->restored = true;
+    in = fdopendir(l.fd);
+    SL_ASSERT(in);
+    while ((entry = readdir(in)))
+        saw_entry(&l, entry->d_name);
+    sort_out(&l);
+    closedir(in);
+    for (size_t i = 0; i < l.count; i++)
+        free(l.items[i].file);
+    free(l.items);
+}
