@@ -16,7 +16,8 @@ struct sl_watch {
     sl_watch_options options;
     int fd; /* -1: no inotify */
     uv_poll_t poll;
-    void *targets; /* tsearch tree by wd */
+    void *targets;     /* tsearch tree by wd, of the first of each */
+    sl_target *handed; /* who is told next */
 };
 
 static int by_wd(const void *a, const void *b)
@@ -36,8 +37,19 @@ static sl_target *find(const sl_watch *w, int wd)
 
 static void forget(sl_watch *w, sl_target *t)
 {
-    tdelete(t, &w->targets, by_wd);
+    sl_target **at = tfind(t, &w->targets, by_wd);
+
+    if (w->handed == t)
+        w->handed = t->next;
+    if (*at == t && !t->next) {
+        tdelete(t, &w->targets, by_wd);
+    } else {
+        while (*at != t)
+            at = &(*at)->next;
+        *at = t->next;
+    }
     t->wd = 0;
+    t->next = NULL;
 }
 
 static void hand_out(sl_watch *w, const struct inotify_event *event)
@@ -48,11 +60,13 @@ static void hand_out(sl_watch *w, const struct inotify_event *event)
         w->options.on_overflow(w->options.arg);
         return;
     }
-    if (!t)
-        return;
-    if (event->mask & IN_IGNORED) /* it is gone, or was a one-shot that fired */
-        forget(w, t);
-    t->on_event(t, event->mask, event->len ? event->name : "");
+    while (t) {
+        w->handed = t->next;
+        if (event->mask & IN_IGNORED) /* it is gone, or was a one-shot that fired */
+            forget(w, t);
+        t->on_event(t, event->mask, event->len ? event->name : "");
+        t = w->handed; /* unless that was removed meanwhile */
+    }
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -105,7 +119,12 @@ static void on_closed(uv_handle_t *handle)
 
 static void leave(void *node)
 {
-    ((sl_target *)node)->wd = 0;
+    sl_target *next;
+
+    for (sl_target *t = node; t; t = next) {
+        next = t->next;
+        *t = (sl_target){.on_event = t->on_event};
+    }
 }
 
 void sl_watch_close(sl_watch *w)
@@ -120,20 +139,22 @@ void sl_watch_close(sl_watch *w)
 
 sl_err sl_watch_add(sl_watch *w, sl_target *t, const char *path, uint32_t mask)
 {
-    sl_target *old;
+    sl_target **first;
     int wd;
 
     sl_watch_remove(w, t);
     if (w->fd < 0)
         return UV_ENOSYS;
-    wd = inotify_add_watch(w->fd, path, mask);
+    wd = inotify_add_watch(w->fd, path, mask | IN_MASK_ADD);
     if (wd < 0)
         return -errno;
-    old = find(w, wd);
-    if (old) /* the same thing under another name: one watch, and the newer target has it */
-        forget(w, old);
     t->wd = wd;
-    SL_ASSERT(tsearch(t, &w->targets, by_wd));
+    first = tsearch(t, &w->targets, by_wd);
+    SL_ASSERT(first);
+    if (*first != t) { /* the same thing for somebody else, or under another name */
+        t->next = (*first)->next;
+        (*first)->next = t;
+    }
     return 0;
 }
 
@@ -144,5 +165,6 @@ void sl_watch_remove(sl_watch *w, sl_target *t)
     if (!wd)
         return;
     forget(w, t);
-    (void)inotify_rm_watch(w->fd, wd); /* it may be gone already */
+    if (!find(w, wd))
+        (void)inotify_rm_watch(w->fd, wd); /* it may be gone already */
 }
