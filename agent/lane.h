@@ -65,12 +65,12 @@ uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last);
  * returns  the smallest place of all streams; seq UINT64_MAX: it does not follow s, *out is untouched */
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out);
 
-/* Reads no more; what is open is sent. */
 /* The end begins: from now on only files that may be gone with our pod are read, those of an input
  * of files; what else is unread stays where it is. */
 void sl_lane_finish(sl_lane *l);
 /* All that lies in them was read; asked again now and then, since the next file may come in time. */
 bool sl_lane_has_finished(sl_lane *l);
+/* Reads no more; what is open is sent. */
 void sl_lane_drain(sl_lane *l);
 /* Everything that was read is answered for, but for open parts; or will never be. */
 bool sl_lane_is_drained(const sl_lane *l);

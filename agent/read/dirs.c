@@ -102,7 +102,7 @@ static sl_dir *new_dir(sl_discover *d, const char *path)
     return dir;
 }
 
-static sl_dir *find_dir(sl_discover *d, const char *path)
+static sl_dir *find_dir(sl_discover *d, const char *path, bool holds_files)
 {
     sl_dir *dir = new_dir(d, path), **found = tsearch(dir, &d->dir_tree, by_path);
 
@@ -111,9 +111,15 @@ static sl_dir *find_dir(sl_discover *d, const char *path)
         sl_list_remove(&dir->link);
         free(dir);
     }
-    (*found)->on_way = true;
-    sl_scan_watch(d, &(*found)->watch, path, SL_WATCH_FILES | IN_MOVE_SELF);
-    return *found;
+    dir = *found;
+    dir->on_way = true;
+    dir->holds_files = dir->holds_files || holds_files;
+    dir->holds_folders = dir->holds_folders || !holds_files;
+    if (holds_files && !(dir->mask & IN_CLOSE_WRITE))
+        sl_watch_remove(d->options.watch, &dir->watch);
+    dir->mask = (dir->holds_files ? SL_WATCH_FILES : SL_WATCH_FOLDER) | IN_MOVE_SELF;
+    sl_scan_watch(d, &dir->watch, path, dir->mask);
+    return dir;
 }
 
 static void free_dir(sl_dir *dir)
@@ -168,20 +174,26 @@ static void walk(sl_discover *d, const char *folder, const char *rest, bool base
 {
     size_t len = strcspn(rest, "/");
     char part[NAME_MAX + 1], next[PATH_MAX];
-    sl_dir *dir = find_dir(d, folder);
+    sl_dir *dir = find_dir(d, folder, !rest[len]);
 
     dir->base = dir->base || base;
-    if (!rest[len]) {
-        dir->holds_files = true;
+    if (!rest[len])
         return;
-    }
-    dir->holds_folders = true;
     if (snprintf(part, sizeof part, "%.*s", (int)len, rest) > NAME_MAX)
         return;
     if (is_wild(rest, len))
         walk_into(d, dir, part, rest + len + 1);
     else if (snprintf(next, sizeof next, "%s/%s", folder, part) < PATH_MAX)
         walk(d, next, rest + len + 1, false);
+}
+
+/* Who is deleted while a file in it is open says nothing; the folder that it was in does. */
+static void watch_parent(sl_discover *d, const char *base)
+{
+    char parent[PATH_MAX];
+
+    snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(base, '/') - base), base);
+    (void)find_dir(d, *parent ? parent : "/", false);
 }
 
 static void walk_all(sl_discover *d)
@@ -192,6 +204,7 @@ static void walk_all(sl_discover *d)
     for (size_t i = 0; i < globs->count; i++) {
         if (*globs->items[i] == '!')
             continue;
+        watch_parent(d, d->bases[bases]);
         walk(d, d->bases[bases], globs->items[i] + strlen(d->bases[bases]) + 1, true);
         bases++;
     }

@@ -151,6 +151,16 @@ void sl_scan_watch(sl_discover *d, sl_target *t, const char *path, uint32_t mask
     sl_discover_needs_scans(d);
 }
 
+void sl_scan_watch_same(sl_discover *d, sl_target *t, const char *path, uint32_t mask,
+                        uint64_t *ino, uint64_t now_ino)
+{
+    if (*ino && *ino != now_ino) {
+        sl_watch_remove(d->options.watch, t);
+        sl_scan_watch(d, t, path, mask);
+    }
+    *ino = now_ino;
+}
+
 /* --- one source --- */
 
 void sl_scan_listed(sl_discover *d, const sl_source *s)
@@ -169,10 +179,15 @@ void sl_scan_listed(sl_discover *d, const sl_source *s)
 void sl_scan_source(sl_discover *d, sl_source *s)
 {
     char path[PATH_MAX];
+    uint64_t ino = s->ino;
 
     sl_source_path(s, NULL, path);
     sl_scan_watch(d, &s->watch, path, SL_WATCH_FILES); /* first: what comes while we list is told */
     sl_folder_list(&d->folders, s);
+    if (ino && ino != s->ino) {
+        sl_scan_watch_same(d, &s->watch, path, SL_WATCH_FILES, &ino, s->ino);
+        sl_folder_list(&d->folders, s);
+    }
     sl_scan_listed(d, s);
     if (s->unsettled) /* soon, unless only a right is missing: who gives it is told of at once */
         sl_scan_plan(d, s->complained || d->folders.descriptors_complained ? SL_SCAN_RETRY_MS

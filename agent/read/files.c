@@ -577,6 +577,7 @@ void sl_files_list(sl_dir *dir)
     if (err)
         return;
     dir->complained = false;
+    sl_scan_watch_same(d, &dir->watch, dir->path, dir->mask, &dir->ino, st.st_ino);
     dir->listed_ns = sl_folder_listed_ns(d->options.clock, &st);
     if (!dir->restored)
         d->options.saved_in(d->options.arg, dir->path, on_saved, &l);

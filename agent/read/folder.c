@@ -286,6 +286,7 @@ void sl_folder_list(sl_folders *f, sl_source *s)
         return;
     dir = fdopendir(fd);
     SL_ASSERT(dir);
+    s->ino = st.st_ino;
     s->listed_ns = sl_folder_listed_ns(f->clock, &st);
     list(f, s, dir);
 }

@@ -85,6 +85,7 @@ static void scan_pod(sl_discover *d, sl_pod *pod)
         return;
     }
     pod->gone = pod->complained = false;
+    sl_scan_watch_same(d, &pod->watch, path, SL_WATCH_FOLDER, &pod->ino, st.st_ino);
     pod->listed_ns = sl_folder_listed_ns(d->options.clock, &st);
     list_pod(d, pod, path, fd);
 }

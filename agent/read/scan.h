@@ -60,6 +60,8 @@ struct sl_dir {
     bool on_way;        /* at the last scan */
     bool absent, complained, refused, restored;
     bool unsettled; /* something in it has to be looked at again */
+    uint32_t mask;  /* of its watch */
+    uint64_t ino;   /* of the folder that was listed */
     int64_t listed_ns;
     uint64_t not_before_ms; /* a large folder is not listed more often than that */
     sl_link sources;
@@ -88,6 +90,11 @@ void sl_scan_later(sl_discover *d, uint64_t ms);
 /* The next scan of everything comes within that time. */
 void sl_scan_plan(sl_discover *d, uint64_t within_ms);
 void sl_scan_watch(sl_discover *d, sl_target *t, const char *path, uint32_t mask);
+/* A folder that was deleted while a file of it is open keeps its watch, and nobody is told. So its
+ * inode is compared when it is listed, and what its path names now is watched instead.
+ * ino  of the folder that was listed before, 0: none; it becomes now_ino */
+void sl_scan_watch_same(sl_discover *d, sl_target *t, const char *path, uint32_t mask,
+                        uint64_t *ino, uint64_t now_ino);
 /* Says once, until it can be listed, what is the matter with a folder.
  * remedy  what to do if it is not there */
 void sl_scan_complain(sl_discover *d, const char *path, sl_err err, const char *remedy,

@@ -110,6 +110,7 @@ typedef struct sl_pod {
     struct sl_discover *discover;
     bool gone;
     bool complained;   /* that it cannot be listed */
+    uint64_t ino;      /* of the folder that was listed */
     int64_t listed_ns; /* change time of the folder when it was last listed; 0: list it */
     sl_slice namespace, pod, uid; /* into folder */
     char folder[];
@@ -128,6 +129,7 @@ struct sl_source {
     uint64_t
         old_seq; /* until its folder was looked at as a whole: generations before it are the last life's */
     uint64_t active_ms; /* when something last happened */
+    uint64_t ino;       /* of the folder that was listed */
     int64_t listed_ns;
     bool gone;       /* its folder is no more */
     bool complained; /* an unreadable file of it was reported */

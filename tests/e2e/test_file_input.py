@@ -23,7 +23,7 @@ class Files(agent.Case):
     def make(self, paths=None, **input_options):
         self.sluice = self.agent()
         self.sluice.inputs = {"type": "file", "paths": paths or [f"{self.logs}/{self.glob}"],
-                              **input_options}
+                              "pin": {"min_free": "0%"}, **input_options}
         self.written = []
 
     def put(self, name, *lines, mode="a"):
@@ -416,6 +416,27 @@ class Found(Files):
             self.put(f"new{i}.log", f"new {i}")
             self.put(f"{i}.log", f"more {i}")
         self.right()
+
+    def test_made_again_while_a_file_of_it_is_open(self):
+        """The folder, and then one above it."""
+        self.logs = self.folder / "above" / "logs"
+        self.logs.mkdir(parents=True)
+        self.make([f"{self.folder}/above/*/*.log"])
+        self.put("app.log", "old")
+        held = [open(self.logs / "app.log")]
+        self.start()
+        self.settle()
+        for folder in self.logs, self.logs.parent:
+            shutil.rmtree(folder)
+            self.sluice.wait_quiet(0.3)
+            self.logs.mkdir(parents=True)
+            self.sluice.wait_quiet(0.3)
+            self.put("app.log", f"new in {folder.name}")
+            held.append(open(self.logs / "app.log"))
+            agent.until("it", lambda: len(self.messages()) == len(self.written), 20)
+        self.right()
+        for file in held:
+            file.close()
 
 
 class Identity(Files):

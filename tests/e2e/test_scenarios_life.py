@@ -524,6 +524,27 @@ class Denied(Scenario):
                 self.assertEqual(sorted(self.messages(sluice)), pods)
 
 
+class Recreated(Scenario):
+    """T-RES-09: a folder is deleted and made again under its name while a file of the old one is
+    open: the kernel does not say that what we watch is no more."""
+
+    def test_t_res_09_pod_and_container(self):
+        sluice, logs = self.agent(), [self.log_of("pod"), self.log_of("container")]
+        sluice.start()
+        for log in logs:
+            log.put("old")
+        self.wait(sluice, 2)
+        shutil.rmtree(logs[0].folder.parent)  # its 0.log stays open: logs[0].fd
+        shutil.rmtree(logs[1].folder)
+        for log in logs:
+            log.folder.mkdir(parents=True)
+            sluice.wait_quiet(0.3)
+            log.create()
+            log.put("new")
+        agent.until("what is new", lambda: sluice.life.records() == 4, 20)
+        self.assert_stops(sluice)
+
+
 class Selection(Scenario):
     PODS = [("shop", "cart-1", "app"), ("shop", "cart-1", "proxy"), ("shop", "cart-2", "app"),
             ("kube-system", "dns", "dns"), ("kube-public", "x", "app")]
