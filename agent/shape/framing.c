@@ -16,6 +16,8 @@ typedef struct bound {
         uint32_t at, len;  /* SL_PART_TEXT: in text; SL_PART_TIME: in the time */
     } * parts;
     size_t count;
+    size_t
+        folder; /* bytes before its first field's or date's component: as the operator wrote them */
     bool there; /* there is such a template */
 } bound;
 
@@ -92,6 +94,22 @@ static void fill_part(bound *b, const sl_template_part *part, const sl_facts *fa
         sl_buf_add_text(&b->text, "unknown");
 }
 
+/* Up to the last / before what is filled in. */
+static size_t folder_of(const sl_template *t)
+{
+    size_t len = 0, folder = 0;
+
+    for (size_t i = 0; i < t->count && t->parts[i].kind == SL_PART_TEXT; i++) {
+        sl_slice text = t->parts[i].text;
+        const char *slash = memrchr(text.ptr, '/', text.len);
+
+        if (slash)
+            folder = len + (size_t)(slash - text.ptr) + 1;
+        len += text.len;
+    }
+    return folder;
+}
+
 static void bind(bound *b, const sl_template *t, const sl_facts *facts, filling as)
 {
     struct bound_part *last = NULL;
@@ -99,6 +117,7 @@ static void bind(bound *b, const sl_template *t, const sl_facts *facts, filling 
     if (!t)
         return;
     b->there = true;
+    b->folder = folder_of(t);
     b->parts = sl_alloc((t->count + 1) * sizeof *b->parts);
     for (size_t i = 0; i < t->count; i++) {
         const sl_template_part *part = &t->parts[i];
@@ -136,10 +155,10 @@ static void add_part(const bound *b, const struct bound_part *part, const sl_rec
         sl_buf_add_text(out, sl_stream_names[rec->stream]);
 }
 
-/* "." and ".." lead elsewhere, and a name of more than 255 bytes is none. */
-static void make_path(sl_buf *path)
+/* "." and ".." lead elsewhere, and a name of more than 255 bytes is none; behind `from`. */
+static void make_path(sl_buf *path, size_t from)
 {
-    size_t from = 0, kept = 0;
+    size_t kept = from;
 
     while (from < path->len) {
         const char *name = path->ptr + from;
@@ -192,7 +211,7 @@ static void render_frame(sl_framing *f, const sl_record *rec, sl_frame *frame)
     if (f->target.there)
         render(&f->target, rec, &frame->target);
     if (f->target.there && f->flags & SL_TARGET_IS_PATH)
-        make_path(&frame->target);
+        make_path(&frame->target, f->target.folder);
     if (f->key.there)
         render(&f->key, rec, &frame->key);
     render_half(f, &f->before, rec, &frame->target, &frame->before);

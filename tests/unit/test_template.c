@@ -1,6 +1,7 @@
 /* test_template.c - templates: what they parse to, where they are wrong, and what they render.
  *
- * Scenarios: T-KAF-11, T-ES-14 (names of topics and indices, as far as templates go). */
+ * Scenarios: T-ROUTE-06 (names that lead elsewhere, are too long or empty), T-ES-18 (the record's own
+ * date). */
 #include "flow/batch.h"
 #include "shape/framing.h"
 #include "unit.h"
@@ -136,6 +137,10 @@ static const struct {
     {"/l/.%{kubernetes.namespace}/x", &evil, SL_TARGET_IS_PATH, "/l/.../x"},
     {"/l/%{kubernetes.pod.name}.log", &cart, SL_TARGET_IS_PATH, "/l/cart-7d9f.log"},
     {"/l/%{+yyyy/MM}/x.log", &cart, SL_TARGET_IS_PATH, "/l/2026/11/x.log"},
+    /* what the operator wrote stays */
+    {"./l/../%{kubernetes.pod.name}/../x", &cart, SL_TARGET_IS_PATH, "./l/../cart-7d9f/__/x"},
+    {"../%{stream}", &cart, SL_TARGET_IS_PATH, "../stderr"},
+    {"..%{kubernetes.none:-}/x", &cart, SL_TARGET_IS_PATH, "__/x"},
 };
 
 static const sl_record hello = {.text = S("hello"),
