@@ -1,7 +1,7 @@
 """test_output_shapes.py - what records look like and which file they go to: schemas, encodings and
 paths, read again by others than ourselves.
 
-Scenarios: T-ENC-09 (msgpack), T-OUT-02 (a path from fields).
+Scenarios: T-ROUTE-06 (a path from fields), T-ES-18 (the record's own date).
 """
 import io
 import json
