@@ -2,16 +2,17 @@
  * this folder to start a new output.
  *
  * A batch is written in runs of records of the same path. Up to MAX_OPEN files stay open; the one
- * that was used least lately makes place for another.
+ * that was used least lately makes place for another. A file that lost its path is let go of before
+ * the next write: what goes into it might be compressed away, or gone already.
  *
  * Owns     struct file: the host allocates it, zeroed, and fills it in from `options`
  * Borrows  the host while open; a batch, its payload and its items until it is answered
  * Thread   the loop's; write_batch() runs in libuv's pool, and has the struct to itself meanwhile
  * Fails    a write that fails leaves no half record behind: its file is cut back, and the batch's
  *          records for it are asked for again from there on. Half a record that a crash left is cut
- *          off when its file is opened.
+ *          off when its file is opened; what does not look like one of ours is left as it is.
  * Limits   looks for the last line's end in the last 16 MiB; records in msgpack have no such ends,
- *          and are followed from the file's beginning */
+ *          and are followed from the file's beginning, of a large file in the pool */
 #include <sluice/plugin.h>
 
 #include <errno.h>
@@ -26,15 +27,23 @@
 #define MAX_LINE (16 << 20)
 #define CHUNK    (64 << 10)
 #define MAX_OPEN 64
+#define MAX_ENDS 1024
 
 /* An open file. */
 struct target {
     char *path; /* NULL: none */
     int fd;
-    off_t end;     /* before what is written */
+    off_t end;     /* of its last whole record; before what is written */
     off_t cut;     /* bytes of half a record that were cut off when it was opened */
     bool torn;     /* what a failed write left behind `end` could not be cut off yet */
     uint64_t used; /* when it was used last, in runs */
+};
+
+/* Where a file ended in a whole record when we closed it. */
+struct known_end {
+    dev_t dev;
+    ino_t ino;
+    off_t end;
 };
 
 /* Records `first` to `first + n - 1` of the batch go to one file. */
@@ -43,6 +52,7 @@ struct run {
     sl_slice path, bytes;
     off_t cut; /* bytes of half a record that its file ended with */
     sl_err result;
+    bool refused; /* it could not be opened */
 };
 
 struct file {
@@ -51,12 +61,14 @@ struct file {
     const sl_host *host;
     bool many;    /* the path is not the same for all records */
     bool msgpack; /* else each record ends with a newline */
+    bool json;
     uv_work_t job;
     sl_batch *batch;
     struct run *runs; /* of the batch */
     size_t run_count, run_cap;
     uint64_t runs_ever;
     struct target targets[MAX_OPEN];
+    struct known_end *ends; /* MAX_ENDS, by inode; NULL: none yet */
 };
 
 /* --- half a record at the end --- */
@@ -86,6 +98,36 @@ static sl_err find_last_end(int fd, off_t size, off_t *end)
     }
     *end = 0;
     return 0;
+}
+
+static bool begins(int fd, off_t at, const char *literal)
+{
+    char bytes[16];
+    size_t len = strlen(literal);
+    ssize_t n = pread(fd, bytes, len, at);
+
+    return n > 0 && !memcmp(bytes, literal, (size_t)n);
+}
+
+/* It may be half a record that we wrote: of JSON that can be seen, in each schema. */
+static bool may_be_ours(const struct file *f, int fd, off_t at)
+{
+    return !f->json || begins(fd, at, "{\"@timestamp\":\"") ||
+           begins(fd, at, "{\"timestamp\":\"") || begins(fd, at, "{\"log\":\"");
+}
+
+/* As find_last_end(), of a file of our lines. UV_EFBIG: it holds something else. */
+static sl_err find_last_line(const struct file *f, int fd, off_t size, off_t *end)
+{
+    unsigned char head[2] = {0};
+    sl_err err;
+
+    if (pread(fd, head, sizeof head, 0) < 0)
+        return -errno;
+    if (head[0] == 0xde && head[1] == 0) /* no text: what we write in msgpack */
+        return UV_EFBIG;
+    err = find_last_end(fd, size, end);
+    return !err && *end < size && !may_be_ours(f, fd, *end) ? UV_EFBIG : err;
 }
 
 /* Reads a file once, from its beginning. */
@@ -196,13 +238,40 @@ static sl_err cut_torn(const struct file *f, struct target *t, off_t size)
 {
     off_t end = size;
     sl_err err =
-        f->msgpack ? find_last_record(t->fd, size, &end) : find_last_end(t->fd, size, &end);
+        f->msgpack ? find_last_record(t->fd, size, &end) : find_last_line(f, t->fd, size, &end);
 
     if (!err && end < size && ftruncate(t->fd, end))
         err = -errno;
-    if (!err)
+    if (!err) {
         t->cut = size - end;
+        t->end = end;
+    }
     return err;
+}
+
+/* --- ends that are known --- */
+
+static struct known_end *end_of(const struct file *f, const struct stat *st)
+{
+    return &f->ends[st->st_ino % MAX_ENDS];
+}
+
+/* With a thousand files each is opened and closed all the time: nobody has to look for its end again. */
+static void remember_end(struct file *f, const struct target *t)
+{
+    struct stat st;
+
+    if (!f->ends)
+        f->ends = calloc(MAX_ENDS, sizeof *f->ends);
+    if (f->ends && !t->torn && fstat(t->fd, &st) == 0)
+        *end_of(f, &st) = (struct known_end){st.st_dev, st.st_ino, t->end};
+}
+
+static bool ends_as_known(const struct file *f, const struct stat *st)
+{
+    const struct known_end *e = f->ends ? end_of(f, st) : NULL;
+
+    return e && e->ino == st->st_ino && e->dev == st->st_dev && e->end == st->st_size;
 }
 
 /* --- opening --- */
@@ -231,9 +300,13 @@ static sl_err make_folders(char *path, size_t from)
     return 0;
 }
 
-static int open_path(const char *path)
+/* A path that the operator wrote may end in a link; one of many, with names in it, may not. */
+static int open_path(const struct file *f, const char *path)
 {
-    return open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    int links = f->many ? O_NOFOLLOW : 0;
+
+    return open(path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | links,
+                0640);
 }
 
 static sl_err use_file(const struct file *f, struct target *t)
@@ -242,7 +315,10 @@ static sl_err use_file(const struct file *f, struct target *t)
 
     if (fstat(t->fd, &st))
         return -errno;
-    return S_ISREG(st.st_mode) ? cut_torn(f, t, st.st_size) : UV_EINVAL;
+    if (!S_ISREG(st.st_mode))
+        return UV_EINVAL;
+    t->end = st.st_size;
+    return ends_as_known(f, &st) ? 0 : cut_torn(f, t, st.st_size);
 }
 
 static void close_target(struct target *t)
@@ -264,17 +340,27 @@ static sl_err open_target(const struct file *f, struct target *t)
 {
     sl_err err;
 
-    t->fd = open_path(t->path);
+    t->fd = open_path(f, t->path);
     if (t->fd < 0 && errno == ENOENT && f->many) {
         err = make_folders(t->path, fixed_folder(f->path));
         if (err)
             return forget_target(t, err);
-        t->fd = open_path(t->path);
+        t->fd = open_path(f, t->path);
     }
     if (t->fd < 0)
         return forget_target(t, -errno);
     err = use_file(f, t);
     return err ? forget_target(t, err) : 0;
+}
+
+/* Somebody may have cut the file shorter meanwhile: it is never made longer. */
+static sl_err cut_back(int fd, off_t end)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) || (st.st_size > end && ftruncate(fd, end)))
+        return -errno;
+    return 0;
 }
 
 /* The open one of that path, or one that is free for it: its path is NULL then. */
@@ -288,8 +374,27 @@ static struct target *find_target(struct file *f, sl_slice path)
         if (!t->path || (oldest->path && !t->torn && (oldest->torn || t->used < oldest->used)))
             oldest = t;
     }
+    if (oldest->path)
+        remember_end(f, oldest);
     close_target(oldest);
     return oldest;
+}
+
+/* Its path leads to another file now, or to none. */
+static bool has_lost_path(const struct target *t)
+{
+    struct stat there, ours;
+
+    if (stat(t->path, &there))
+        return errno == ENOENT;
+    return !fstat(t->fd, &ours) && (there.st_ino != ours.st_ino || there.st_dev != ours.st_dev);
+}
+
+static void let_go(struct target *t)
+{
+    if (t->torn)
+        (void)cut_back(t->fd, t->end);
+    close_target(t);
 }
 
 /* --- writing: in the pool --- */
@@ -307,16 +412,6 @@ static sl_err write_all(int fd, sl_slice rest)
     return 0;
 }
 
-/* Somebody may have cut the file shorter meanwhile: it is never made longer. */
-static sl_err cut_back(int fd, off_t end)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) || (st.st_size > end && ftruncate(fd, end)))
-        return -errno;
-    return 0;
-}
-
 static sl_err append(const struct file *f, struct target *t, sl_slice bytes)
 {
     sl_err err = t->torn ? cut_back(t->fd, t->end) : 0;
@@ -330,6 +425,8 @@ static sl_err append(const struct file *f, struct target *t, sl_slice bytes)
         err = -errno;
     if (err)
         t->torn = cut_back(t->fd, t->end) != 0;
+    else
+        t->end += (off_t)bytes.len;
     return err;
 }
 
@@ -338,10 +435,13 @@ static sl_err write_run(struct file *f, struct run *r)
     struct target *t = f->many ? find_target(f, r->path) : &f->targets[0];
     sl_err err = 0;
 
+    if (t->path && has_lost_path(t))
+        let_go(t);
     if (!t->path) {
         t->path = strndup(r->path.ptr, r->path.len);
         err = t->path ? open_target(f, t) : UV_ENOMEM;
         r->cut = t->cut;
+        r->refused = err;
     }
     if (err)
         return err;
@@ -383,14 +483,30 @@ static void say_cut(const struct file *f, sl_slice path, off_t cut)
                      f->msgpack ? "record" : "line", (long long)cut, (int)path.len, path.ptr);
 }
 
+/* For a file that could not be opened. */
+static const char *remedy_for(const struct file *f, sl_err err)
+{
+    if (err == UV_ENOENT)
+        return "; its folder has to be there";
+    if (err == UV_EINVAL)
+        return "; it is not a regular file; for a pipe or a terminal use an output of type stdout";
+    if (err == UV_EFBIG && f->msgpack)
+        return "; it does not hold records in msgpack alone: move it away";
+    if (err == UV_EFBIG)
+        return "; what it ends with is no line's end and no half record of ours: move it away, or, "
+               "if it may be appended to all the same, end it with a newline";
+    return "";
+}
+
 static void answer_run(const struct file *f, const struct run *r)
 {
     sl_answer answer = {.outcome = SL_DELIVERED};
-    char reason[PATH_MAX + 128], why[64];
+    char reason[PATH_MAX + 256], why[64];
 
     if (r->result) {
-        snprintf(reason, sizeof reason, "cannot append to %.*s: %s", (int)r->path.len, r->path.ptr,
-                 uv_strerror_r(r->result, why, sizeof why));
+        snprintf(reason, sizeof reason, "cannot append to %.*s: %s%s", (int)r->path.len,
+                 r->path.ptr, uv_strerror_r(r->result, why, sizeof why),
+                 r->refused ? remedy_for(f, r->result) : "");
         answer = (sl_answer){.outcome = SL_RETRY, .reason = sl_str(reason)};
     }
     f->host->answer(f->batch, r->first, r->n, &answer);
@@ -459,19 +575,8 @@ static void file_send(void *self, sl_batch *batch)
 
 static void say_refused(const struct file *f, sl_err err)
 {
-    const char *why = uv_strerror(err), *remedy = "";
-
-    if (err == UV_ENOENT)
-        remedy = "; its folder has to be there";
-    else if (err == UV_EINVAL)
-        remedy =
-            "; it is not a regular file; for a pipe or a terminal use an output of type stdout";
-    else if (err == UV_EFBIG && f->msgpack)
-        remedy = "; it does not hold records in msgpack alone: move it away";
-    else if (err == UV_EFBIG)
-        remedy = "; its last 16 MiB hold no line's end; if it may be appended to all the same, end "
-                 "it with a newline";
-    f->host->log(f->host, SL_LOG_ERROR, "cannot open %s: %s%s", f->path, why, remedy);
+    f->host->log(f->host, SL_LOG_ERROR, "cannot open %s: %s%s", f->path, uv_strerror(err),
+                 remedy_for(f, err));
 }
 
 /* Where the files of a path with fields will be. */
@@ -484,10 +589,21 @@ static sl_err look_for_folder(const struct file *f)
     return err;
 }
 
+/* To follow it from its beginning takes so long that only the pool may do it, before its first write. */
+static bool is_long_walk(const struct file *f)
+{
+    struct stat st;
+
+    return f->msgpack && !stat(f->path, &st) && S_ISREG(st.st_mode) && st.st_size > MAX_LINE &&
+           !access(f->path, R_OK | W_OK);
+}
+
 static sl_err open_only(struct file *f)
 {
     sl_err err;
 
+    if (is_long_walk(f))
+        return 0;
     f->targets[0].path = strdup(f->path);
     err = f->targets[0].path ? open_target(f, &f->targets[0]) : UV_ENOMEM;
     if (!err)
@@ -503,6 +619,7 @@ static sl_err file_open(void *self, const sl_host *host)
     f->host = host;
     f->many = strstr(f->path, "%{");
     f->msgpack = host->encoding && !strcmp(host->encoding, "msgpack");
+    f->json = host->encoding && !strcmp(host->encoding, "json");
     err = f->many ? look_for_folder(f) : open_only(f);
     if (err)
         say_refused(f, err);
@@ -516,6 +633,7 @@ static void file_close(void *self)
     for (size_t i = 0; i < MAX_OPEN; i++)
         close_target(&f->targets[i]);
     free(f->runs);
+    free(f->ends);
 }
 
 static const sl_option options[] = {

@@ -78,11 +78,13 @@ static const struct {
 START_TEST(half_a_line_is_cut_off)
 {
     size_t whole = torn_rows[_i].whole, size = whole + torn_rows[_i].half;
+    static const char head[] = "{\"@timestamp\":\"";
     char folder[64], path[80], *bytes = sl_alloc(size + 1);
     sl_hand_host h;
 
     snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
     memset(bytes, 'x', size);
+    memcpy(bytes + whole, head, strlen(head) < size - whole ? strlen(head) : size - whole);
     if (whole > 0)
         bytes[whole - 1] = '\n';
     write_file(path, bytes, size);
@@ -109,6 +111,50 @@ START_TEST(a_file_of_no_lines_is_left_alone)
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_size, 20 << 20);
     sl_hand_close(&h, false);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+#define ONE            \
+    "\xde\x00\x02\xa1" \
+    "a\xd9\x03xyz\xa1" \
+    "b\x91\xce\x00\x01\x02\x03"
+#define SIZE(text)  (sizeof(text) - 1)
+#define BYTES(text) (text), SIZE(text)
+
+/* What is cut off, if anything, is ours. */
+static const struct {
+    const char *encoding, *bytes;
+    size_t len;
+    sl_err err;
+    size_t left;
+} foreign_rows[] = {
+    {"json", BYTES("key: value\nlast: one"), UV_EFBIG, 20},
+    {"json", BYTES("{\"a\":1}"), UV_EFBIG, 7},
+    {"json", BYTES("x"), UV_EFBIG, 1},
+    {"json", BYTES(ONE "\n" ONE), UV_EFBIG, 2 * SIZE(ONE) + 1},
+    {"raw", BYTES(ONE "\n" ONE), UV_EFBIG, 2 * SIZE(ONE) + 1},
+    {"json", BYTES("key: value\n"), 0, 11},
+    {"json", BYTES("a\n{\"log\":\"x"), 0, 2},
+    {"json", BYTES("a\n{\"timest"), 0, 2},
+    {"json", BYTES("a\n{"), 0, 2},
+    {"raw", BYTES("a\nhalf"), 0, 2},
+    {"raw", BYTES("\xde\x82\n"), 0, 3}, /* a letter */
+};
+
+START_TEST(what_others_wrote_is_left_alone)
+{
+    char folder[64], path[80];
+    sl_hand_host h;
+
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    write_file(path, foreign_rows[_i].bytes, foreign_rows[_i].len);
+    ck_assert_int_eq(open_encoded(&h, path, false, foreign_rows[_i].encoding),
+                     foreign_rows[_i].err);
+    if (foreign_rows[_i].err)
+        ck_assert(has_said(&h, "no half record of ours: move it away"));
+    assert_file(path, (sl_slice){foreign_rows[_i].bytes, foreign_rows[_i].left});
+    sl_hand_close(&h, !foreign_rows[_i].err);
     sl_scratch_gone(folder);
 }
 END_TEST
@@ -274,7 +320,86 @@ START_TEST(a_full_disk_leaves_nothing)
 }
 END_TEST
 
+/* --- a file that goes away --- */
+
+static void rename_it(const char *path)
+{
+    char other[96];
+
+    snprintf(other, sizeof other, "%s.1", path);
+    ck_assert_int_eq(rename(path, other), 0);
+}
+
+static void remove_it(const char *path)
+{
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+static void replace_it(const char *path)
+{
+    remove_it(path);
+    write_file(path, "theirs\n", 7);
+}
+
+static const struct {
+    void (*lose)(const char *path);
+    const char *before; /* what stands in the file then */
+} lost_rows[] = {{rename_it, ""}, {remove_it, ""}, {replace_it, "theirs\n"}};
+
+START_TEST(a_file_that_lost_its_path_is_let_go_of)
+{
+    sl_batch *first = sl_hand_batch(3, 5), *second = sl_hand_batch(2, 5);
+    char folder[64], path[80];
+    sl_buf want = {0};
+    sl_hand_host h;
+
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    ck_assert_int_eq(open_plugin(&h, path, false), 0);
+    sl_hand_send(&h, first);
+    sl_hand_wait(&h, first);
+    lost_rows[_i].lose(path);
+    sl_hand_send(&h, second);
+    sl_hand_wait(&h, second);
+    ck_assert_str_eq(second->answers, "DD");
+    sl_buf_add_text(&want, lost_rows[_i].before);
+    sl_buf_add(&want, second->payload.ptr, second->payload.len);
+    assert_file(path, sl_buf_slice(&want));
+    sl_buf_fini(&want);
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(first);
+    sl_hand_batch_free(second);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
 /* --- a file for each target --- */
+
+/* Somebody who may write in the folder wants it to lead elsewhere. */
+START_TEST(a_link_in_the_place_of_one_of_many_is_not_followed)
+{
+    char folder[64], path[128], link[96], victim[96];
+    const char *targets[] = {link};
+    sl_batch *b = sl_hand_batch(1, 4);
+    sl_hand_host h;
+
+    sl_scratch(folder);
+    snprintf(path, sizeof path, "%s/%%{kubernetes.pod.name}", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(victim, sizeof victim, "%s/victim", folder);
+    write_file(victim, "theirs\n", 7);
+    ck_assert_int_eq(symlink(victim, link), 0);
+    b->targets = targets;
+    ck_assert_int_eq(open_plugin(&h, path, false), 0);
+    sl_hand_send(&h, b);
+    sl_hand_wait(&h, b);
+    ck_assert_str_eq(b->answers, "R");
+    ck_assert_ptr_nonnull(strstr(b->reason, link));
+    assert_file(victim, sl_str("theirs\n"));
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(b);
+    sl_scratch_gone(folder);
+}
+END_TEST
 
 /* "ab" goes to the files a and b; x is a folder, so what goes to x/ comes back. */
 static const struct {
@@ -319,7 +444,17 @@ START_TEST(each_run_goes_to_its_file)
 }
 END_TEST
 
-/* Each is opened, given up for another, and opened again, with half a line of somebody else. */
+static void overwrite_end(const char *path)
+{
+    int fd = open(path, O_WRONLY);
+
+    ck_assert_int_eq(lseek(fd, -1, SEEK_END), 3);
+    ck_assert_int_eq(write(fd, "x", 1), 1);
+    close(fd);
+}
+
+/* Each is opened, given up for another, and opened again: one with half a line that came after us, one
+ * whose end would not be believed if anybody looked for it again. */
 START_TEST(more_files_than_stay_open)
 {
     enum { FILES = 200, ROUNDS = 2 };
@@ -343,9 +478,12 @@ START_TEST(more_files_than_stay_open)
         ck_assert_uint_eq(strspn(b->answers, "D"), FILES);
         sl_hand_batch_free(b);
         if (round == 0)
-            append_to(names[7], "half");
+            append_to(names[7], "{\"log\":\"half");
+        if (round == 0)
+            overwrite_end(names[9]);
     }
     assert_file(names[7], sl_str("7..\n7..\n"));
+    assert_file(names[9], sl_str("9..x9..\n"));
     assert_file(names[199], sl_str("199\n199\n"));
     ck_assert(has_said(&h, "cut off half a line"));
     sl_hand_close(&h, true);
@@ -355,15 +493,10 @@ END_TEST
 
 /* --- msgpack: where the last whole record ends --- */
 
-#define ONE            \
-    "\xde\x00\x02\xa1" \
-    "a\xd9\x03xyz\xa1" \
-    "b\x91\xce\x00\x01\x02\x03"
 #define OTHER          \
     "\xde\x00\x01\xa1" \
     "c\x81\xa1"        \
     "d\xcf\x01\x02\x03\x04\x05\x06\x07\x08"
-#define SIZE(text) (sizeof(text) - 1)
 
 START_TEST(half_a_record_of_msgpack_is_cut_off)
 {
@@ -405,7 +538,55 @@ START_TEST(what_is_not_msgpack_is_left_alone)
 }
 END_TEST
 
-SL_UNIT(SL_ROWS(half_a_line_is_cut_off, torn_rows), SL_ONE(a_file_of_no_lines_is_left_alone),
+/* More than the loop may wait for: its end is looked for by the first write. */
+static const struct {
+    const char *end, *answer;
+    size_t end_len, cut;
+} long_rows[] = {
+    {ONE, "D", SIZE(ONE), 0},
+    {ONE, "D", SIZE(ONE) - 1, SIZE(ONE) - 1},
+    {"{\"a\":1}\n", "R", 8, 0},
+};
+
+START_TEST(a_long_file_of_msgpack_is_followed_by_the_first_write)
+{
+    enum { RECORDS = 1000000 };
+    size_t size = RECORDS * SIZE(ONE) + long_rows[_i].end_len;
+    char folder[64], path[80], *bytes = sl_alloc(size);
+    sl_batch *b = sl_hand_batch(1, 5);
+    sl_buf want = {0};
+    sl_hand_host h;
+
+    for (size_t i = 0; i < RECORDS; i++)
+        memcpy(bytes + i * SIZE(ONE), ONE, SIZE(ONE));
+    memcpy(bytes + RECORDS * SIZE(ONE), long_rows[_i].end, long_rows[_i].end_len);
+    snprintf(path, sizeof path, "%s/out", sl_scratch(folder));
+    write_file(path, bytes, size);
+    ck_assert_int_eq(open_encoded(&h, path, false, "msgpack"), 0);
+    assert_file(path, (sl_slice){bytes, size});
+    sl_hand_send(&h, b);
+    sl_hand_wait(&h, b);
+    ck_assert_str_eq(b->answers, long_rows[_i].answer);
+    ck_assert_int_eq(has_said(&h, "cut off half a record"), long_rows[_i].cut > 0);
+    sl_buf_add(&want, bytes, size - long_rows[_i].cut);
+    if (*b->answers == 'D')
+        sl_buf_add(&want, b->payload.ptr, b->payload.len);
+    else
+        ck_assert_ptr_nonnull(strstr(b->reason, "does not hold records in msgpack alone"));
+    assert_file(path, sl_buf_slice(&want));
+    sl_buf_fini(&want);
+    free(bytes);
+    sl_hand_close(&h, true);
+    sl_hand_batch_free(b);
+    sl_scratch_gone(folder);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(what_others_wrote_is_left_alone, foreign_rows),
+        SL_ROWS(a_file_that_lost_its_path_is_let_go_of, lost_rows),
+        SL_ONE(a_link_in_the_place_of_one_of_many_is_not_followed),
+        SL_ROWS(a_long_file_of_msgpack_is_followed_by_the_first_write, long_rows),
+        SL_ROWS(half_a_line_is_cut_off, torn_rows), SL_ONE(a_file_of_no_lines_is_left_alone),
         SL_ROWS(is_refused, refused_rows), SL_ROWS(appends, sync_rows),
         SL_ROWS(a_write_that_fails_leaves_nothing, full_rows), SL_ONE(a_full_disk_leaves_nothing),
         SL_ROWS(each_run_goes_to_its_file, run_rows), SL_ONE(more_files_than_stay_open),
