@@ -34,7 +34,6 @@ typedef struct input {
     agent *agent;
     const sl_input_config *config;
     sl_rules rules;
-    sl_pin *pin;
     bool scanned; /* all of it was looked at, once */
 } input;
 
@@ -59,6 +58,7 @@ struct agent {
     sl_plan plan;
     input *inputs;           /* as many as configured */
     sl_discover **discovers; /* of them */
+    sl_pin **pins;           /* of them */
     size_t discover_count;
     sl_follow follow;
     sl_lane **lanes;
@@ -175,9 +175,10 @@ static void on_found(void *arg, sl_source *s)
 static void on_unlinked(void *arg)
 {
     const input *in = arg;
+    sl_pin *pin = in->agent->pins[in - in->agent->inputs];
 
-    if (in->pin)
-        sl_pin_wake(in->pin);
+    if (pin)
+        sl_pin_wake(pin);
 }
 
 static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
@@ -199,7 +200,7 @@ static bool on_last_resort(void *arg)
     const agent *a = arg;
 
     for (size_t i = 0; i < a->discover_count; i++) {
-        if (sl_pin_give_up_one(a->inputs[i].pin))
+        if (sl_pin_give_up_one(a->pins[i]))
             return true;
     }
     return false;
@@ -334,7 +335,7 @@ static void stop_files(agent *a)
 {
     sl_follow_stop(&a->follow);
     for (size_t i = 0; i < a->discover_count; i++) {
-        sl_pin_stop(a->inputs[i].pin);
+        sl_pin_stop(a->pins[i]);
         sl_discover_stop(a->discovers[i]);
     }
 }
@@ -618,9 +619,10 @@ static void open_files(agent *a, bool fresh)
     sl_plan_init(&a->plan);
     a->inputs = sl_alloc(config->input_count * sizeof *a->inputs);
     a->discovers = sl_alloc(config->input_count * sizeof(sl_discover *));
+    a->pins = sl_alloc(config->input_count * sizeof(sl_pin *));
     for (size_t i = 0; i < config->input_count; i++) {
         a->discovers[i] = open_input(a, &a->inputs[i], &config->inputs[i], fresh);
-        a->inputs[i].pin = open_pin(a, &a->inputs[i], a->discovers[i]);
+        a->pins[i] = open_pin(a, &a->inputs[i], a->discovers[i]);
     }
     a->discover_count = config->input_count;
     a->follow = (sl_follow){.clock = a->clock, .arg = a, .ready = read_source, .slept = on_slept};
@@ -655,6 +657,7 @@ static void show_subject(agent *a)
 {
     a->subject.standby = false;
     a->subject.discovers = a->discovers;
+    a->subject.pins = a->pins;
     a->subject.discover_count = a->discover_count;
     a->subject.lanes = a->lanes;
     a->subject.lane_count = a->lane_count;
@@ -758,10 +761,11 @@ static void free_all(agent *a)
         sl_lane_free(a->lanes[i]);
     free(a->lanes);
     for (size_t i = 0; i < a->discover_count; i++) {
-        sl_pin_release(a->inputs[i].pin);
+        sl_pin_release(a->pins[i]);
         sl_discover_free(a->discovers[i]);
     }
     free(a->discovers);
+    free(a->pins);
     free(a->inputs);
     if (a->watch)
         sl_watch_close(a->watch);

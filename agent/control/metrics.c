@@ -278,6 +278,15 @@ static void add_zeros(sl_buf *out, const char *name, const char *label, const ch
         sl_buf_add_format(out, "%s{%s=\"%s\"} 0\n", name, label, *values);
 }
 
+static double pinned_bytes(const sl_subject *s)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < s->discover_count; i++)
+        sum += sl_pin_bytes(s->pins[i]);
+    return (double)sum;
+}
+
 static void add_agent(const writing *w)
 {
     static const char *const waits[] = {"metadata",    "topic",        "index",
@@ -287,6 +296,10 @@ static void add_agent(const writing *w)
 
     add_one(out, "sluice_sources", "gauge", "Containers that are followed.",
             w->survey.source_count);
+    add_one(
+        out, "sluice_pinned_bytes", "gauge",
+        "Disk that deleted log files take because they are held open; what pin.max_bytes bounds.",
+        pinned_bytes(w->subject));
     add_head(out, "sluice_waiting_sources", "gauge", "Containers that wait, by what for.");
     add_zeros(out, "sluice_waiting_sources", "reason", waits); /* nothing here can make one wait */
     add_one(out, "sluice_inotify_overflows_total", "counter",

@@ -6,6 +6,7 @@
 #define SL_CONTROL_SURVEY_H
 
 #include "lane.h"
+#include "read/pin.h"
 
 /* What can be asked about: the agent's own, which keeps it up to date. */
 typedef struct sl_subject {
@@ -13,6 +14,7 @@ typedef struct sl_subject {
     bool standby;                  /* another agent holds the state directory: the rest is empty */
     bool stopping;                 /* draining, or further */
     sl_discover *const *discovers; /* of the inputs, in their order */
+    sl_pin *const *pins;           /* of the same */
     size_t discover_count;
     sl_lane *const *lanes;
     size_t lane_count;

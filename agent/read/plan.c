@@ -9,16 +9,21 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define SPARE_FDS 24 /* for folders, the checkpoint, the outputs */
+/* For folders and the checkpoint; an output of 64 files; the admin's two doors of 64 visitors each. */
+#define SPARE_FDS (24 + 64 + 2 * 64)
 
 void sl_plan_init(sl_plan *p)
 {
     struct rlimit files;
+    int all, spare;
 
     sl_list_init(&p->open);
     p->max_fd = INT_MAX;
-    if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < INT_MAX)
-        p->max_fd = (int)files.rlim_cur - SPARE_FDS;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= INT_MAX)
+        return;
+    all = (int)files.rlim_cur;
+    spare = SPARE_FDS < all / 2 ? SPARE_FDS : all / 2; /* of few, the files get half */
+    p->max_fd = all - spare;
 }
 
 /* --- giving back --- */

@@ -312,6 +312,73 @@ class Numbers(Case):
     def said_lost(life):
         return sum(int(d["bytes"]) for d in life.logged("lost"))
 
+    def test_what_deleted_files_hold_is_told(self):
+        log = Log(self.pods)
+        log.put(*("x" * 500 for _ in range(8000)))
+        os.fsync(log.fd)  # its blocks are all there
+        sluice = self.agent(output="stdout", memory_limit="8MiB", pin={"min_free": "0%"})
+        sluice.start(rate=0)
+        m = agent.until("it stands", lambda: (n := sluice.metrics()).groups() and
+                        n.sum("memory_bytes") > 2e6 and n)
+        self.assertEqual(m.sum("pinned_bytes"), 0)
+        (log.folder / "0.log").unlink()
+        held = os.fstat(log.fd).st_blocks * 512
+        self.assertGreater(held, 4000000)
+        agent.until("it is pinned", lambda: sluice.metrics().sum("pinned_bytes") == held)
+        self.assert_promtool(sluice.metrics())
+        shutil.rmtree(log.folder.parent)
+        sluice.life.drain.rate = None
+        agent.until("it is free", lambda: sluice.metrics().sum("pinned_bytes") == 0)
+        self.assert_stops(sluice)
+
+    def test_p3_holds_for_what_is_dropped_split_left_out_and_forgotten(self):
+        """In more namespaces than have names of their own, some of which nobody would choose."""
+        for how in "drop", "split":
+            with self.subTest(how):
+                self.play_odd_records(how)
+
+    def play_odd_records(self, how):
+        pods = self.pods / how
+        names = [b"a\"b\\", b"c\nd\t", b"\xff\xfe", b"}{,=\"} 1"] + [b"n%d" % i for i in range(120)]
+        whole = 0
+        for name in names:
+            folder = os.fsencode(pods) + b"/" + name + b"_p_u/app"
+            os.makedirs(folder)
+            with open(folder + b"/0.log", "wb") as f:
+                f.write(Log.line("short") + Log.line("") + Log.line("x" * 1000) +
+                        Log.line("y" * 300, tag="P") + Log.line("z" * 300, tag="F") +
+                        Log.line("open", "stderr", "P") + b"raw\n")
+                whole += f.tell()
+        sluice = AdminAgent(self.folder / f"agent-{how}", pods, max_record=256, on_oversize=how,
+                            skip_empty=True)
+        self.addCleanup(sluice.close)
+        sluice.start()
+
+        def settled():
+            m = sluice.metrics()
+            if m.groups():
+                self.assert_identity(m)
+            return m.groups() and m.sum("read_bytes_total") == whole and \
+                m.sum("in_flight_bytes") == len(names) * len(Log.line("open", "stderr", "P")) and m
+        m = agent.until("all is read", settled)
+        self.assert_promtool(m)
+        self.assertEqual(len(m.groups()), 101)
+        self.assertGreater(m.sum("read_bytes_total", namespace="_other"), whole / 124 * 23)
+        self.assertGreater(m.sum("filtered_bytes_total"), 0)
+        self.assertEqual(m.sum("dropped_bytes_total", reason="oversize") > 0, how == "drop")
+        told = sluice.sources()
+        self.assertEqual(len(told), len(names))
+        self.assertEqual(sum(s["outputs"]["out"]["read_bytes"] for s in told), whole)
+        self.assertIn("c\nd\t", [s["namespace"] for s in told])
+        shutil.rmtree(os.fsencode(pods))
+        pods.mkdir()
+        last = agent.until("they are forgotten", lambda: (
+            n := sluice.metrics()).sum("sources") == 0 and n)
+        self.assert_identity(last)
+        self.assert_rising(m, last)
+        self.assertEqual(last.sum("in_flight_bytes"), 0)
+        self.assert_stops(sluice)
+
     def test_t_met_08_ten_thousand_failures_are_few_lines(self):
         full = self.small_disk("full", "4k")
         Log(self.pods).put(*("x" * 500 for _ in range(2000)))
