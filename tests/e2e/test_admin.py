@@ -684,6 +684,25 @@ class Crowd(Case):
             thread.join()
         self.assert_stops(sluice)
 
+    def test_more_files_than_descriptors_leave_room_for_visitors(self):
+        for i in range(600):
+            log = Log(self.pods, f"pod-{i}")
+            log.put("hello")
+            os.close(log.fd)
+        sluice = self.agent(launcher=["prlimit", "--nofile=512:512"])
+        sluice.start()
+        sluice.wait_records(600)
+        silent = [socket.create_connection(("127.0.0.1", sluice.port)) for _ in range(40)]
+        try:
+            sluice.metrics()
+            for s in silent:  # nobody had to leave for it
+                s.setblocking(False)
+                self.assertRaises(BlockingIOError, s.recv, 1)
+        finally:
+            for s in silent:
+                s.close()
+        self.assert_stops(sluice)
+
     def test_a_thousand_at_once_disturb_no_line(self):
         """t_met_05: scrapes, lists, readers that do not read, half-open ones; under load."""
         sluice = self.agent()
