@@ -12,6 +12,7 @@
 #define SILENCE_S  10
 #define MAX_ANSWER ((size_t)64 << 20)
 #define PIECE      ((size_t)64 << 10)
+#define STATUS_LEN (sizeof "HTTP/1.1 200 " - 1)
 
 static sl_err send_all(int fd, const char *bytes, size_t len)
 {
@@ -65,10 +66,14 @@ static sl_err talk(int fd, const char *method, const char *target, sl_buf *out)
 static unsigned take_head(sl_buf *out)
 {
     const char *end = out->len ? memmem(out->ptr, out->len, "\r\n\r\n", 4) : NULL;
+    char line[STATUS_LEN + 1] = "";
     unsigned status = 0;
     size_t head;
 
-    if (!end || out->len < 13 || sscanf(out->ptr, "HTTP/1.%*1[01] %3u", &status) != 1)
+    if (!end || out->len < STATUS_LEN)
+        return 0;
+    memcpy(line, out->ptr, STATUS_LEN);
+    if (sscanf(line, "HTTP/1.%*1[01] %3u", &status) != 1)
         return 0;
     head = (size_t)(end - out->ptr) + 4;
     memmove(out->ptr, out->ptr + head, out->len - head);

@@ -65,7 +65,7 @@ typedef struct kept {
 struct sl_admin {
     sl_admin_options options;
     door port, local;
-    char *dir; /* of the local socket; NULL: not open */
+    int folder; /* of the local socket; -1: not open */
     uv_timer_t again;
     uint64_t complained_ms;
     unsigned large; /* answers alive */
@@ -441,6 +441,7 @@ sl_admin *sl_admin_new(const sl_admin_options *options)
     a->options = *options;
     a->port.admin = a->local.admin = a;
     a->local.is_socket = true;
+    a->folder = -1;
     sl_list_init(&a->port.visitors);
     sl_list_init(&a->local.visitors);
     uv_timer_init(options->loop, &a->again);
@@ -453,14 +454,18 @@ sl_admin *sl_admin_new(const sl_admin_options *options)
 void sl_admin_open_socket(sl_admin *a, const char *dir)
 {
     int fd;
-    sl_err err = sl_listen_local(dir, &fd);
+    sl_err err = sl_listen_local(dir, &a->folder, &fd);
 
-    if (!err && open_door(&a->local, fd))
-        a->dir = sl_strdup(dir);
-    else
-        sl_logf(a->options.log, SL_LOG_WARN,
-                "%s/" SL_SOCKET_NAME ": %s; `sluice status` cannot ask this agent", dir,
-                sl_strerror(err ? err : UV_EMFILE));
+    if (!err && !open_door(&a->local, fd)) {
+        sl_listen_remove_local(a->folder);
+        err = UV_EMFILE;
+    }
+    if (!err)
+        return;
+    a->folder = -1;
+    sl_logf(a->options.log, SL_LOG_WARN,
+            "%s/" SL_SOCKET_NAME ": %s; `sluice status` cannot ask this agent", dir,
+            sl_strerror(err));
 }
 
 /* --- the end --- */
@@ -469,7 +474,6 @@ static void leave(sl_admin *a)
 {
     if (--a->handles > 0)
         return;
-    free(a->dir);
     free(a);
 }
 
@@ -498,8 +502,8 @@ void sl_admin_close(sl_admin *a)
 {
     if (!a)
         return;
-    if (a->dir)
-        sl_listen_remove_local(a->dir);
+    if (a->folder >= 0)
+        sl_listen_remove_local(a->folder);
     close_door(&a->port);
     close_door(&a->local);
     for (size_t i = 0; i < MAX_ROUTES; i++)

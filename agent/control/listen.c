@@ -80,10 +80,15 @@ static sl_err make_local(int folder, int fd)
 
     if (unlinkat(folder, UNREADY, 0) && errno != ENOENT)
         return -errno;
-    if (bind(fd, (const struct sockaddr *)&addr, sizeof addr) ||
-        fchmodat(folder, UNREADY, 0600, 0) || listen(fd, BACKLOG) ||
-        renameat(folder, UNREADY, folder, SL_SOCKET_NAME))
+    if (bind(fd, (const struct sockaddr *)&addr, sizeof addr))
         return -errno;
+    if (fchmodat(folder, UNREADY, 0600, 0) || listen(fd, BACKLOG) ||
+        renameat(folder, UNREADY, folder, SL_SOCKET_NAME)) {
+        sl_err err = -errno;
+
+        (void)unlinkat(folder, UNREADY, 0);
+        return err;
+    }
     return 0;
 }
 
@@ -103,28 +108,22 @@ static sl_err open_both(const char *dir, int type, int *folder, int *fd)
     return 0;
 }
 
-static sl_err end_with(sl_err err, int folder, int fd)
+sl_err sl_listen_local(const char *dir, int *folder, int *fd)
 {
-    close(folder);
+    sl_err err = open_both(dir, SOCKET_TYPE, folder, fd);
+
     if (err)
-        close(fd);
+        return err;
+    err = make_local(*folder, *fd);
+    if (err) {
+        close(*folder);
+        close(*fd);
+    }
     return err;
 }
 
-sl_err sl_listen_local(const char *dir, int *fd)
+void sl_listen_remove_local(int folder)
 {
-    int folder;
-    sl_err err = open_both(dir, SOCKET_TYPE, &folder, fd);
-
-    return err ? err : end_with(make_local(folder, *fd), folder, *fd);
-}
-
-void sl_listen_remove_local(const char *dir)
-{
-    int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (folder < 0)
-        return;
     (void)unlinkat(folder, SL_SOCKET_NAME, 0);
     close(folder);
 }
@@ -139,5 +138,8 @@ sl_err sl_listen_connect_local(const char *dir, int *fd)
         return err;
     addr = name_in(folder, SL_SOCKET_NAME);
     err = connect(*fd, (const struct sockaddr *)&addr, sizeof addr) ? -errno : 0;
-    return end_with(err, folder, *fd);
+    close(folder);
+    if (err)
+        close(*fd);
+    return err;
 }

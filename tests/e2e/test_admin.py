@@ -516,6 +516,37 @@ class Doors(Case):
         self.assert_stops(sluice)
         self.assertEqual([p for p in state.iterdir() if "sock" in p.name], [])
 
+    def test_what_lies_in_the_sockets_place_is_not_followed(self):
+        victim = self.folder / "victim"
+        victim.write_text("theirs")
+        for make, works in ((lambda p: p.symlink_to(victim), True), (os.mkfifo, True),
+                            (lambda p: p.write_text("x"), True), (lambda p: p.mkdir(), False)):
+            for name in "admin.sock", ".admin.sock.new":
+                shutil.rmtree(self.folder / "state", ignore_errors=True)
+                (self.folder / "state").mkdir()
+                make(self.folder / "state" / name)
+                sluice = self.agent()
+                sluice.start()
+                self.assertEqual(agent.until("ready", lambda: sluice.ask("/readyz"))[0], 200)
+                self.assertEqual(sluice.command("status").returncode, 0 if works else 1)
+                self.assert_stops(sluice)
+                self.assertEqual(victim.read_text(), "theirs")
+
+    def test_the_socket_of_the_next_agent_stays(self):
+        """Somebody moved the state directory away, and the next agent has a new one."""
+        one, other = self.agent(listen=""), self.agent(listen="")
+        one.start()
+        path = self.folder / "state" / "admin.sock"
+        agent.until("the socket", path.exists)
+        (self.folder / "state").rename(self.folder / "old")
+        (self.folder / "state").mkdir()
+        other.start()
+        agent.until("its socket", path.exists)
+        one.stop()
+        self.assertFalse((self.folder / "old" / "admin.sock").exists())
+        self.assertEqual(other.command("status").returncode, 0)
+        self.assert_stops(other)
+
     def test_a_port_in_use_stops_no_logs(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
