@@ -156,13 +156,14 @@ static const sl_saved_cursor *find_cursor(const sl_state *st, const sl_saved_sou
     return NULL;
 }
 
+/* It is not in the checkpoint that we began with. */
 static bool joins(const sl_state *st, const sl_lane *l)
 {
-    for (size_t i = 0; !st->scanned && i < st->lane_count; i++) {
+    for (size_t i = 0; i < st->lane_count; i++) {
         if (st->lanes[i] == l)
             return st->joins[i];
     }
-    return false; /* what is found later is new to everybody */
+    return false;
 }
 
 static void join_at(const sl_source *s, sl_place at, sl_saved_cursor *out)
@@ -179,7 +180,7 @@ bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved
     const sl_saved_source *saved = sl_state_find(st, s);
     const sl_saved_cursor *found = saved ? find_cursor(st, saved, l) : NULL;
 
-    if (joins(st, l))
+    if (joins(st, l) && !st->scanned) /* what is found later is new to everybody */
         join_at(s, sl_lane_starts_at_beginning(l) ? sl_source_beginning(s) : sl_source_end(s), out);
     else if (found)
         *out = *found;

@@ -267,6 +267,28 @@ class Joining(Case):
         self.assertEqual(sluice.messages("new"), ["b"])
         self.assertEqual(sluice.life.logged("lost"), [])
 
+    def test_beginning_says_nothing_of_what_is_found_to_be_gone_later(self):
+        """At the start nobody could tell; the others, who had it all, have lost nothing either."""
+        sluice, log = self.lanes({"old": {}}, follow="poll"), Log(self.pods)
+        log.put("a")
+        sluice.start()
+        self.wait(sluice, old=1)
+        self.stop(sluice)
+        (log.folder / "0.log").unlink()
+        log.folder.rmdir()
+        log.folder.write_text("no folder")
+        sluice.lanes["new"] = {"start_at": "beginning"}
+        sluice.start()
+        Log(self.pods, "other").put("b")
+        self.wait(sluice, old=2, new=1)
+        log.folder.unlink()
+        log.folder.parent.rmdir()
+        agent.until("it is forgotten", lambda: '"app"' not in subprocess.run(
+            [SLUICE, "state", "ls", "--json", "-c", self.folder / "sluice.yaml"],
+            capture_output=True, text=True, check=True).stdout)
+        self.assertEqual(sluice.life.logged("lost"), [])
+        self.stop(sluice)
+
     def test_at_a_fresh_start_all_lanes_follow_the_input(self):
         for where, expected in (("beginning", ["a", "b"]), ("end", ["b"])):
             with self.subTest(where):
