@@ -42,8 +42,9 @@ class Shapes(agent.Case):
 
     def configure(self, outputs, **options):
         config = {"node": "n1", "state_dir": str(self.folder / "state"),
-                  "log": {"format": "json"}, **options,
-                  "inputs": [{"type": "kubernetes", "path": str(self.pods)}], "outputs": outputs}
+                  "log": {"format": "json"},
+                  "inputs": [{"type": "kubernetes", "path": str(self.pods)}], **options,
+                  "outputs": outputs}
         path = self.folder / "sluice.yaml"
         path.write_text(json.dumps(config))
         return path
@@ -69,16 +70,17 @@ class Shapes(agent.Case):
         process.terminate()
         self.assertEqual(process.wait(agent.PATIENCE), 0)
 
-    def shape(self, *shapes, **options):
+    def shape(self, *shapes, data=None, last=b"", **options):
         """The records of one pod, in all these shapes at once: their files' bytes."""
-        self.pod()
+        self.pod(data=data)
         paths = [self.folder / f"out-{i}" for i in range(len(shapes))]
         sizes = {}
 
         def done():
-            """All have something, and none grows any more."""
+            """All have something, and what comes last; and none grows any more."""
             now = {p: p.stat().st_size if p.exists() else 0 for p in paths}
-            still = now == sizes and all(now.values())
+            still = now == sizes and all(now.values()) and all(
+                last in p.read_bytes() for p in paths)
             sizes.update(now)
             return still
         process = self.run_until(self.configure(
@@ -100,6 +102,35 @@ class Shapes(agent.Case):
                     record.pop(name, None)
             self.assertEqual(got, wanted)
             self.assertEqual([list(r) for r in got], [list(r) for r in wanted])  # in this order
+
+    def test_flags_and_pieces_are_the_same_in_both(self):
+        """Each of what most records do not have, alone and together; with broken bytes at borders."""
+        def line(text, stream=b"stdout", tag=b"F"):
+            return b"%s %s %s %s\n" % (STAMP.format(0).encode(), stream, tag, text)
+        data = (line(b"x" * 1000) + line("Ł".encode() * 300) + line(b"\xff" * 300) +
+                line(b"a" * 100, tag=b"P") + line(b"b" * 100) + line(b"c" * 100, b"stderr", b"P") +
+                b"raw\n" + b"raw " * 100 + b"\n")
+        shapes = [{"encoding": e, "schema": s} for s in ("ecs", "flat") for e in ("json", "msgpack")]
+        for how, flags in ("truncate", {"truncated"}), ("split", {"split"}):
+            self.folder = self.folder / how
+            self.pods = self.folder / "pods"
+            self.pods.mkdir(parents=True)
+            found = self.shape(*shapes, data=data, last=b"partial", inputs=[{
+                "type": "kubernetes", "path": str(self.pods), "max_record": 128,
+                "on_oversize": how, "partial_timeout": "100ms"}])
+            seen = set()
+            for text, packed in zip(found[::2], found[1::2]):
+                wanted = [json.loads(line) for line in text.splitlines()]
+                got = list(msgpack.Unpacker(io.BytesIO(packed), raw=False))
+                for record in got + wanted:
+                    place = record.get("log", record)
+                    seen |= set(place.get("flags", ())) | {"piece"} & set(place)
+                    if "raw" in place.get("flags", ()):  # it has the time of its reading
+                        record.pop("@timestamp", None), record.pop("timestamp", None)
+                self.assertEqual(got, wanted)
+            if how == "split":
+                flags.add("piece")
+            self.assertEqual(seen, flags | {"raw", "partial"})
 
     def test_raw_is_the_messages_bytes(self):
         raw, = self.shape({"encoding": "raw"})
