@@ -289,10 +289,21 @@ void sl_state_scanned(sl_state *st)
 
 /* --- what this life leaves --- */
 
+/* What is lost if it is gone at the next start. Here it is only looked at: g->size is how far it is
+ * known to those who read it. */
+static uint64_t size_of(const sl_generation *g)
+{
+    struct stat st;
+
+    if (g->body != SL_BODY_OPEN || g->packed || fstat(g->fd, &st) || (uint64_t)st.st_size < g->size)
+        return g->size;
+    return (uint64_t)st.st_size;
+}
+
 /* No position of ours may lie behind what we say its size is: such a checkpoint is not believed. */
 static uint64_t furthest(const sl_saved_source *s, const sl_generation *g)
 {
-    uint64_t most = g->size > g->begin ? g->size : g->begin;
+    uint64_t size = size_of(g), most = size > g->begin ? size : g->begin;
 
     if (g->end != UINT64_MAX && g->end > most)
         most = g->end;
@@ -310,11 +321,7 @@ static uint64_t furthest(const sl_saved_source *s, const sl_generation *g)
 static void save_generation(sl_generation *g, sl_saved_source *s)
 {
     sl_saved_generation *out = &s->generations[s->generation_count++];
-    struct stat st;
 
-    if (g->body == SL_BODY_OPEN && !g->packed && !fstat(g->fd, &st) &&
-        (uint64_t)st.st_size > g->size)
-        g->size = (uint64_t)st.st_size; /* that is what is lost if it is gone at the next start */
     sl_generation_look_up_name(g);
     *out = (sl_saved_generation){.seq = g->seq,
                                  .dev = g->key.dev,

@@ -214,7 +214,7 @@ static void take_body(look *l, sl_generation *g, candidate *c)
     g->key = c->key;
     g->packed = false;
     g->body = SL_BODY_OPEN;
-    g->size = c->size;
+    g->size = g->told = c->size;
     link_as(g, c);
     free(g->checks);
     g->checks = NULL;

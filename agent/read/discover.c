@@ -288,11 +288,21 @@ void sl_scan_complain(sl_discover *d, const char *path, sl_err err, const char *
                 remedy);
 }
 
+/* g->size is how far somebody has seen it, not everybody: so what was told is remembered apart. What
+ * could not be read yet is told again. */
+static bool is_news(sl_generation *g, uint64_t size)
+{
+    bool news = size != g->size || size != g->told;
+
+    g->told = size;
+    return news;
+}
+
 /* It is opened at once: the file may be gone before it is read. */
 static bool has_grown_at_rest(sl_discover *d, sl_generation *g)
 {
     if (sl_plan_is_undisturbed(g))
-        return false;
+        return is_news(g, g->size);
     (void)sl_plan_wake(d->options.plan, g);
     return true;
 }
@@ -306,7 +316,7 @@ static bool has_grown(sl_discover *d, sl_generation *g)
     mode_t mode;
 
     if (g->body == SL_BODY_OPEN && !g->packed)
-        return !fstat(g->fd, &st) && (uint64_t)st.st_size != g->size;
+        return !fstat(g->fd, &st) && is_news(g, (uint64_t)st.st_size);
     if (g->body == SL_BODY_RESTING)
         return has_grown_at_rest(d, g);
     if (g->body != SL_BODY_SHUT || g->packed || !g->linked)

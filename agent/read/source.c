@@ -652,7 +652,7 @@ sl_generation *sl_generation_go_on(sl_generation *g)
     more->branch = g->branch;
     more->fd = fd;
     more->body = SL_BODY_OPEN;
-    more->begin = more->size = g->end;
+    more->begin = more->size = more->told = g->end;
     more->closed_size = g->closed_size;
     more->linked = g->linked;
     more->waits_for_disk = g->waits_for_disk;

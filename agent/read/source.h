@@ -71,6 +71,7 @@ struct sl_generation {
     sl_body body;
     int fd;                  /* -1 unless open */
     uint64_t size;           /* uncompressed, last seen */
+    uint64_t told;           /* the size of which the lanes were told last */
     uint64_t begin;          /* reading starts here; 0 but for what was added after sealing */
     uint64_t end;            /* UINT64_MAX, or where it was left for the next one */
     uint64_t closed_size;    /* its size when its writer let go; UINT64_MAX: it has not */

@@ -2,10 +2,13 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 import unittest
+from pathlib import Path
 
 import agent
+from test_tail import Log
 
 LIVELY = ("--containers", 20, "--hot", 2, "--hot-rate", 5e5, "--rate", 50, "--line", "200-900",
           "--stderr", 0.3, "--rotate", 0.7, "--max-size", 20000, "--max-files", 100)
@@ -39,6 +42,31 @@ class Watch(agent.Case):
         self.assertEqual(sluice.life.watches(), 0)
         self.assert_stops(sluice)
         self.assert_right(writer, sluice)
+
+    def test_polling_sees_what_a_checkpoint_saw_first(self):
+        """A file that grows once and is silent again, beside one that is never silent: checkpoints
+        look at its size, too, before the next scan does."""
+        quiet, busy = Log(self.pods, "quiet"), Log(self.pods, "busy")
+        sluice = self.agent(follow="poll", checkpoint_interval="100ms")
+        sluice.start()
+        over = threading.Event()
+
+        def keep_busy():
+            while not over.wait(0.02):
+                busy.put("again")
+        writer = threading.Thread(target=keep_busy)
+        writer.start()
+        try:
+            for n in range(3):
+                text = f"line {n}"
+                quiet.put(text)
+                agent.until(text, lambda text=text: text in Path(sluice.life.output).read_text(),
+                            patience=30)
+                time.sleep(3)  # asleep by then; if it is not, less is proved
+        finally:
+            over.set()
+            writer.join()
+        self.assert_stops(sluice)
 
     def test_watches_see_everything(self):
         self.watch_everything()
