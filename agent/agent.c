@@ -656,6 +656,7 @@ static void say_hello(agent *a)
 static void show_subject(agent *a)
 {
     a->subject.standby = false;
+    a->subject.state = a->state;
     a->subject.discovers = a->discovers;
     a->subject.pins = a->pins;
     a->subject.discover_count = a->discover_count;

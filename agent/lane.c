@@ -10,6 +10,7 @@
  */
 #include "lane.h"
 
+#include "read/back.h"
 #include "read/decode_cri.h"
 #include "read/join.h"
 #include "read/peek.h"
@@ -24,7 +25,9 @@
 struct sl_cursor {
     sl_link in_source; /* one of the source's cursors */
     sl_link in_lane;
-    sl_link ready; /* in the ring */
+    sl_link ready;     /* in the ring */
+    sl_link rewinding; /* not read until what is out is answered for */
+    sl_place back;     /* ... and then anew from here, streams that are further; else seq 0 */
     sl_lane *lane;
     sl_source *source;
     sl_tail tail;
@@ -41,7 +44,7 @@ struct sl_cursor {
 struct sl_lane {
     sl_lane_options options;
     sl_reader reader;
-    sl_link cursors, ready;
+    sl_link cursors, ready, rewinding;
     sl_join join;
     sl_batch_pool pool;
     sl_batch *open; /* NULL: the next record opens one */
@@ -259,7 +262,7 @@ SL_COLD static bool drop_rest(sl_lane *l, sl_cursor *c, const sl_record *line)
     uint64_t rest = line->bytes - c->joined.taken;
     uint64_t open = sl_join_drop_line(&l->join, &c->joined, c, l->now_ms, line);
 
-    a->books.read += rest;
+    sl_account_read(a, rest);
     a->books.dropped[SL_DROPPED_OVERSIZE] += open + rest;
     a->part_bytes -= open;
     if (c->joined.parts[line->stream])
@@ -290,7 +293,7 @@ SL_COLD static bool on_oversize(sl_lane *l, sl_cursor *c, const sl_record *line)
             return false; /* the line comes again, and goes on where it is now */
         what = sl_join_split(&l->join, &c->joined, c, l->now_ms, line, &piece);
         bytes = (what == SL_SPLIT_PIECE ? c->joined.taken : line->bytes) - taken;
-        a->books.read += bytes;
+        sl_account_read(a, bytes);
         a->part_bytes += bytes;
         a->part[line->stream] = c->joined.parts[line->stream]->at;
         if (what == SL_SPLIT_KEPT)
@@ -333,7 +336,7 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
         sl_decode_undo(&tail->decoder, line);
         return false;
     }
-    c->account.books.read += bytes;
+    sl_account_read(&c->account, bytes);
     whole = sl_join_add(&l->join, &c->joined, c, l->now_ms, &rec);
     if (SL_UNLIKELY(c->joined.parts[rec.stream])) { /* a fragment, or what completes one */
         c->account.part_bytes += bytes;
@@ -448,16 +451,22 @@ static void resume(sl_lane *l)
 
 static void make_ready(sl_cursor *c)
 {
-    if (sl_link_is_in(&c->ready) || (c->lane->finishing && !c->source->path))
+    if (sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) ||
+        (c->lane->finishing && !c->source->path))
         return;
     sl_list_append(&c->lane->ready, &c->ready);
     resume(c->lane);
 }
 
+static void begin_anew(sl_cursor *c);
+
 static void on_warmed(void *arg, sl_tail *tail)
 {
+    sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
+
     (void)arg;
-    make_ready(SL_CONTAINER_OF(tail, sl_cursor, tail));
+    begin_anew(c);
+    make_ready(c);
 }
 
 /* One buffer of one source. Returns the bytes consumed. */
@@ -508,6 +517,8 @@ static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const
 
     /* moves the frontiers; a timer saves them */
     sl_ledger_settle(b, first, n, answer->outcome, sl_wall_ns(l->options.clock), &l->delays);
+    SL_LIST_EACH_SAFE(&l->rewinding, link)
+    begin_anew(SL_CONTAINER_OF(link, sl_cursor, rewinding));
     l->options.changed(l->options.arg);
 }
 
@@ -532,6 +543,7 @@ static void resume_at(sl_cursor *c, const sl_saved_cursor *saved)
 {
     sl_place first = {0};
 
+    c->resuming = false;
     for (int s = 0; saved && s < SL_STREAMS; s++) {
         sl_place at = saved->streams[s].at;
 
@@ -540,7 +552,7 @@ static void resume_at(sl_cursor *c, const sl_saved_cursor *saved)
         if (at.seq && (!first.seq || sl_place_cmp(at, first) < 0))
             first = at;
     }
-    c->account.read = first;
+    sl_account_begin(&c->account, first);
     sl_tail_init(&c->tail, c->source, first);
     for (int s = 0; s < SL_STREAMS; s++)
         c->resuming = c->resuming || sl_place_cmp(first, c->account.resumed[s]) < 0;
@@ -591,7 +603,7 @@ bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s)
 
     if (!c)
         return true;
-    if (!s->gone || c->tail.warming || sl_link_is_in(&c->ready) ||
+    if (!s->gone || c->tail.warming || sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) ||
         !sl_account_is_settled(&c->account))
         return false;
     return sl_tail_is_over(&l->reader, &c->tail);
@@ -620,6 +632,7 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     sl_list_remove(&c->in_source);
     sl_list_remove(&c->in_lane);
     sl_list_remove(&c->ready);
+    sl_list_remove(&c->rewinding);
     sl_block_free(c->block);
     free(c);
 }
@@ -631,6 +644,13 @@ uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last)
     return c ? sl_tail_lose(&l->reader, &c->tail, g, last) : g->begin;
 }
 
+static sl_place frontier_of(const sl_cursor *c, sl_stream stream)
+{
+    sl_place at = sl_account_frontier(&c->account, stream);
+
+    return c->back.seq && sl_place_cmp(c->back, at) < 0 ? c->back : at;
+}
+
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
 {
     sl_cursor *c = cursor_of(l, s);
@@ -638,7 +658,7 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
 
     for (int i = 0; c && i < SL_STREAMS; i++) {
         sl_saved_position *p = &c->saved[i];
-        sl_place at = sl_account_frontier(&c->account, (sl_stream)i);
+        sl_place at = frontier_of(c, (sl_stream)i);
 
         if (sl_place_cmp(at, p->at) != 0) {
             const sl_generation *g = sl_source_at(s, at.seq);
@@ -654,6 +674,59 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
             least = at;
     }
     return least;
+}
+
+/* --- back to an earlier place --- */
+
+static void begin_anew(sl_cursor *c)
+{
+    sl_saved_cursor at = {0};
+
+    if (!c->back.seq || c->tail.warming || sl_account_is_out(&c->account))
+        return;
+    sl_list_remove(&c->rewinding);
+    (void)sl_lane_save(c->lane, c->source, &at);
+    c->back = (sl_place){0};
+    resume_at(c, &at);
+    make_ready(c);
+}
+
+static void drop_parts(sl_lane *l, sl_cursor *c)
+{
+    sl_join_drop(&l->join, &c->joined);
+    sl_account_drop_parts(&c->account);
+    for (int s = 0; s < SL_STREAMS; s++)
+        c->joined.rest[s] = SL_REST_NONE;
+}
+
+static bool is_behind(const sl_cursor *c, sl_place at)
+{
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (sl_place_cmp(at, frontier_of(c, (sl_stream)s)) < 0)
+            return true;
+    }
+    return false;
+}
+
+sl_rewound sl_lane_rewind(sl_lane *l, sl_source *s, sl_place at)
+{
+    sl_cursor *c = cursor_of(l, s);
+    sl_saved_cursor saved = {0};
+
+    if (!c || !at.seq || !is_behind(c, at))
+        return SL_REWOUND_NOT;
+    c->back = at;
+    drop_parts(l, c);
+    sl_list_remove(&c->ready);
+    if (!sl_link_is_in(&c->rewinding))
+        sl_list_append(&l->rewinding, &c->rewinding);
+    seal(l); /* what is in it is out from now on */
+    c->tail.generation = NULL;
+    c->tail.at = sl_lane_save(l, s, &saved); /* what lies behind it is unread */
+    sl_back_seek(s, c->tail.at.seq);
+    begin_anew(c);
+    l->options.changed(l->options.arg);
+    return c->back.seq ? SL_REWOUND_LATER : SL_REWOUND_NOW;
 }
 
 /* --- life --- */
@@ -677,7 +750,7 @@ static bool has_finished(const sl_cursor *c)
 {
     const sl_generation *g = sl_source_at(c->source, c->tail.at.seq);
 
-    return !sl_link_is_in(&c->ready) && !c->tail.warming &&
+    return !sl_link_is_in(&c->ready) && !sl_link_is_in(&c->rewinding) && !c->tail.warming &&
            (!g || (g->body != SL_BODY_SOUGHT && g->body != SL_BODY_CHECKED &&
                    !sl_source_next(c->source, g)));
 }
@@ -769,7 +842,7 @@ bool sl_lane_look(const sl_lane *l, const sl_source *s, sl_lane_view *out)
     if (out->unread > 0)
         out->oldest_ns = sl_peek_oldest_ns(&c->tail);
     for (int i = 0; i < SL_STREAMS; i++)
-        out->positions[i] = sl_account_frontier(&c->account, (sl_stream)i);
+        out->positions[i] = frontier_of(c, (sl_stream)i);
     return true;
 }
 
@@ -812,6 +885,7 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     }
     sl_list_init(&l->cursors);
     sl_list_init(&l->ready);
+    sl_list_init(&l->rewinding);
     sl_list_init(&l->left_over);
     l->reader = (sl_reader){.loop = options->loop,
                             .clock = options->clock,

@@ -65,6 +65,16 @@ uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last);
  * returns  the smallest place of all streams; seq UINT64_MAX: it does not follow s, *out is untouched */
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out);
 
+typedef enum {
+    SL_REWOUND_NOT, /* it does not follow s, or none of its streams is further */
+    SL_REWOUND_NOW,
+    SL_REWOUND_LATER /* when what is out of s is answered for; it is saved before, all the same */
+} sl_rewound;
+
+/* Reads s again from `at` on; streams that are not that far go on where they are. What is open is
+ * dropped, and read again. Other lanes do not notice. */
+sl_rewound sl_lane_rewind(sl_lane *l, sl_source *s, sl_place at);
+
 /* The end begins: from now on only files that may be gone with our pod are read, those of an input
  * of files; what else is unread stays where it is. */
 void sl_lane_finish(sl_lane *l);

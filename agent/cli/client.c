@@ -81,6 +81,20 @@ static unsigned take_head(sl_buf *out)
     return status;
 }
 
+void sl_client_add_argument(sl_buf *target, const char *name, const char *value)
+{
+    bool first = !memchr(target->ptr, '?', target->len);
+
+    sl_buf_add_format(target, "%c%s=", first ? '?' : '&', name);
+    for (const char *p = value; *p; p++) {
+        if ((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') ||
+            strchr("-._~/:", *p))
+            sl_buf_add(target, p, 1);
+        else
+            sl_buf_add_format(target, "%%%02X", (unsigned char)*p);
+    }
+}
+
 unsigned sl_client_ask(const char *who, const char *state_dir, const char *method,
                        const char *target, sl_buf *answer)
 {

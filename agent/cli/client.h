@@ -13,4 +13,7 @@
 unsigned sl_client_ask(const char *who, const char *state_dir, const char *method,
                        const char *target, sl_buf *answer);
 
+/* Adds "?name=value", or "&name=value" if it is not the first one, with value encoded. */
+void sl_client_add_argument(sl_buf *target, const char *name, const char *value);
+
 #endif

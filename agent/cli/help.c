@@ -75,9 +75,9 @@ static const command commands[] = {
      "that\n"
      "                    record, as log.generation and log.offset name it\n"
      "  --json            of ls and show: one object a line\n" FILE_HELP "\n"
-     "ls and show read the last checkpoint, beside a running agent, too; rename and rewind want "
-     "it\n"
-     "to be stopped.\n"
+     "ls and show read the last checkpoint; rename and rewind ask the running agent, or change "
+     "the\n"
+     "checkpoint while none runs.\n"
      "\n"
      "  sluice state ls -c /etc/sluice/sluice.yaml\n"
      "  sluice state rewind search shop/cart --to 2h\n"},

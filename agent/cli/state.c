@@ -1,16 +1,16 @@
 /* state.c - `sluice state ls|show|rename|rewind`: the positions in the state directory.
  *
  * Looking reads the checkpoint as it is, beside an agent that runs, too. Changing takes the agent's
- * lock, so it is done while none runs, and writes a checkpoint as the agent does: aside, fsynced,
- * with the one before kept.
+ * lock, and writes a checkpoint as the agent does: aside, fsynced, with the one before kept. An agent
+ * that holds the lock is asked to do it instead, and to save it.
  *
  * Fails    a damaged checkpoint is said, and left for the next start to set aside */
 #include "cli/cli.h"
+#include "cli/client.h"
 #include "cli/positions.h"
 #include "control/config.h"
+#include "control/goal.h"
 #include "control/nearest.h"
-#include "control/units.h"
-#include "read/decode_cri.h"
 #include "ship/checkpoint.h"
 #include "ship/lock.h"
 #include "ship/saved.h"
@@ -23,10 +23,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WHO           "sluice state"
+#define SAVED_MS      10000
+#define SAVED_STEP_MS 20
+
 /* One call of the command. */
 typedef struct work {
     const sl_cli_args *args;
     const char *dir; /* the state directory */
+    sl_goal goal;    /* of rewind */
     sl_snapshot *snapshot;
     int64_t when_ns; /* it was written */
     sl_buf out;
@@ -38,7 +43,7 @@ static int refuse(const char *format, ...)
 {
     va_list args;
 
-    fputs("sluice state: ", stderr);
+    fputs(WHO ": ", stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -46,26 +51,9 @@ static int refuse(const char *format, ...)
     return SL_EXIT_FAILED;
 }
 
-/* --- which containers --- */
-
-/* The next part of "NS/POD/CONTAINER" is that name. */
-static bool takes(const char **pattern, const char *name)
-{
-    size_t len = strlen(name);
-
-    if (strncmp(*pattern, name, len) != 0 || ((*pattern)[len] && (*pattern)[len] != '/'))
-        return false;
-    *pattern += len + ((*pattern)[len] == '/');
-    return true;
-}
-
-/* which  "NS/POD", "NS/POD/CONTAINER"; NULL: all */
 static bool is_meant(const sl_saved_source *s, const char *which)
 {
-    if (!which)
-        return true;
-    return takes(&which, s->namespace) && takes(&which, s->pod) &&
-           (!*which || (takes(&which, s->container) && !*which));
+    return sl_goal_means(which, sl_str(s->namespace), sl_str(s->pod), sl_str(s->container));
 }
 
 /* --- ls and show --- */
@@ -132,71 +120,18 @@ static int rename_lane(work *w)
     return SL_EXIT_DONE;
 }
 
-/* Where to go back to. */
-typedef struct target {
-    enum { TO_BEGINNING, TO_TIME, TO_PLACE } kind;
-    int64_t time_ns;
-    char name[SL_NAME_LEN + 1];
-    uint64_t offset;
-} target;
-
-static bool read_time(const char *text, int64_t *time_ns)
+static sl_place place_in(const sl_saved_source *s, const sl_goal *goal)
 {
-    char minute[16] = {0}, *line;
-    sl_record rec = {0};
-    uint64_t ago_ms;
-    bool ok;
-
-    if (!sl_number_read(SL_TIME, text, &ago_ms)) {
-        *time_ns = sl_wall_ns(&sl_clock_real) -
-                   (ago_ms < INT64_MAX / 4000000 ? (int64_t)ago_ms * 1000000 : INT64_MAX / 4);
-        return true;
-    }
-    line = sl_format("%s stdout F -", text); /* the runtime's line holds such a time */
-    ok = !sl_decode_cri(sl_str(line), minute, &rec);
-    if (ok)
-        *time_ns = sl_cri_time_ns(rec.time);
-    free(line);
-    return ok;
-}
-
-static bool read_place(const char *text, target *to)
-{
-    const char *colon = strchr(text, ':');
-    char *end;
-
-    if (!colon || colon - text != SL_NAME_LEN || colon[1] < '0' || colon[1] > '9')
-        return false;
-    memcpy(to->name, text, SL_NAME_LEN);
-    to->name[SL_NAME_LEN] = '\0';
-    to->offset = strtoull(colon + 1, &end, 10);
-    return !*end;
-}
-
-static bool read_target(const char *text, target *to)
-{
-    *to = (target){.kind = TO_BEGINNING};
-    if (!text || !strcmp(text, "beginning"))
-        return true;
-    to->kind = TO_PLACE;
-    if (read_place(text, to))
-        return true;
-    to->kind = TO_TIME;
-    return read_time(text, &to->time_ns);
-}
-
-static sl_place place_in(const sl_saved_source *s, const target *to)
-{
-    if (to->kind == TO_TIME)
-        return sl_saved_at_time(s, to->time_ns);
-    if (to->kind == TO_PLACE)
-        return sl_saved_at_name(s, to->name, to->offset);
+    if (goal->kind == SL_GOAL_TIME)
+        return sl_saved_at_time(s, goal->time_ns);
+    if (goal->kind == SL_GOAL_PLACE)
+        return sl_saved_at_name(s, goal->name, goal->offset);
     return sl_saved_beginning(s);
 }
 
-static bool rewind_source(sl_saved_source *s, uint32_t lane, const target *to)
+static bool rewind_source(sl_saved_source *s, uint32_t lane, const sl_goal *goal)
 {
-    sl_place at = place_in(s, to);
+    sl_place at = place_in(s, goal);
     bool moved = false;
 
     for (size_t i = 0; at.seq && i < s->cursor_count; i++) {
@@ -210,21 +145,14 @@ static int rewind_lane(work *w)
 {
     const char *name = w->args->words[1], *which = w->args->words[2];
     size_t lane = sl_saved_lane(w->snapshot, name), meant = 0, moved = 0;
-    target to;
 
-    if (!read_target(w->args->to, &to)) {
-        refuse("--to %s: give \"beginning\", a duration such as 10m, an RFC 3339 time, or "
-               "GENERATION:OFFSET as records carry them",
-               w->args->to);
-        return SL_EXIT_USAGE;
-    }
     if (lane == w->snapshot->lane_count)
         return say_no_output(w, name);
     for (size_t i = 0; i < w->snapshot->source_count; i++) {
         if (!is_meant(&w->snapshot->sources[i], which))
             continue;
         meant++;
-        moved += rewind_source(&w->snapshot->sources[i], (uint32_t)lane, &to);
+        moved += rewind_source(&w->snapshot->sources[i], (uint32_t)lane, &w->goal);
     }
     if (meant == 0)
         return refuse("nothing is known of %s; `sluice state ls` lists what is",
@@ -234,18 +162,74 @@ static int rewind_lane(work *w)
     return SL_EXIT_DONE;
 }
 
+/* --- through the agent that runs --- */
+
+/* The agent has done it: until it is on disk, too, a crash would undo it. */
+static int wait_until_saved(const work *w)
+{
+    sl_buf answer = {0};
+    unsigned status = 202;
+
+    for (int i = 0; status == 202 && i < SAVED_MS / SAVED_STEP_MS; i++) {
+        uv_sleep(i ? SAVED_STEP_MS : 0);
+        answer.len = 0;
+        status = sl_client_ask(WHO, w->dir, "GET", "/api/v1/state/saved", &answer);
+    }
+    sl_buf_fini(&answer);
+    return status == 200 ? SL_EXIT_DONE
+                         : refuse("the agent has done it, and could not save it yet: its log says "
+                                  "why; a crash before would undo it");
+}
+
+static int ask(work *w, sl_buf *target)
+{
+    unsigned status;
+
+    sl_buf_add(target, "", 1);
+    status = sl_client_ask(WHO, w->dir, "POST", target->ptr, &w->out);
+    sl_buf_fini(target);
+    if (status == 200)
+        return wait_until_saved(w);
+    if (status)
+        fprintf(stderr, WHO ": %.*s", (int)w->out.len, w->out.len ? w->out.ptr : "");
+    return SL_EXIT_FAILED;
+}
+
+static int ask_rename(work *w)
+{
+    sl_buf target = {0};
+
+    sl_buf_add_text(&target, "/api/v1/state/rename");
+    sl_client_add_argument(&target, "old", w->args->words[1]);
+    sl_client_add_argument(&target, "new", w->args->words[2]);
+    return ask(w, &target);
+}
+
+static int ask_rewind(work *w)
+{
+    sl_buf target = {0};
+
+    sl_buf_add_text(&target, "/api/v1/state/rewind");
+    sl_client_add_argument(&target, "output", w->args->words[1]);
+    if (w->goal.which)
+        sl_client_add_argument(&target, "source", w->goal.which);
+    if (w->args->to)
+        sl_client_add_argument(&target, "to", w->args->to);
+    return ask(w, &target);
+}
+
 /* --- the command --- */
 
 static const struct verb {
     const char *name;
     size_t least, most; /* words behind it */
-    bool changes;
     int (*call)(work *);
+    int (*ask)(work *); /* of those that change: the agent that holds the lock does it */
 } verbs[] = {
-    {"ls", 0, 0, false, list_all},
-    {"show", 1, 1, false, show_meant},
-    {"rename", 2, 2, true, rename_lane},
-    {"rewind", 1, 2, true, rewind_lane},
+    {"ls", 0, 0, list_all, NULL},
+    {"show", 1, 1, show_meant, NULL},
+    {"rename", 2, 2, rename_lane, ask_rename},
+    {"rewind", 1, 2, rewind_lane, ask_rewind},
 };
 
 static int load(work *w)
@@ -304,7 +288,7 @@ static int change(work *w, const struct verb *verb)
         return load(w);
     err = sl_lock_take(&lock, w->dir, holder, sizeof holder);
     if (err == SL_E_BUSY)
-        return refuse("an agent (%s) holds %s: stop it first", holder, w->dir);
+        return verb->ask(w);
     if (err)
         return refuse("%s: %s", holder, sl_strerror(err));
     code = load(w);
@@ -351,10 +335,14 @@ int sl_cli_state(const sl_cli_args *args)
               stderr);
         return code;
     }
+    if (!sl_goal_read(args->words[2], args->to, &sl_clock_real, &w.goal)) {
+        refuse("--to %s: " SL_GOAL_FORMS, args->to);
+        return code;
+    }
     config = sl_config_load(args->file, args->sets, args->set_count, &errors);
     if (config) {
         w.dir = config->state_dir;
-        code = verb->changes ? change(&w, verb) : look(&w, verb);
+        code = verb->ask ? change(&w, verb) : look(&w, verb);
         if (!code)
             code = sl_cli_print(&w.out);
     } else {

@@ -1,6 +1,7 @@
 /* routes.c - see routes.h. */
 #include "control/routes.h"
 
+#include "control/change.h"
 #include "control/metrics.h"
 #include "control/sources.h"
 #include "control/status.h"
@@ -98,11 +99,30 @@ static void status(void *arg, const sl_request *r, sl_reply *reply)
     }
 }
 
+static void rewind_output(void *arg, const sl_request *r, sl_reply *reply)
+{
+    sl_change_rewind(arg, r, reply);
+}
+
+static void rename_output(void *arg, const sl_request *r, sl_reply *reply)
+{
+    sl_change_rename(arg, r, reply);
+}
+
+static void saved(void *arg, const sl_request *r, sl_reply *reply)
+{
+    (void)r;
+    sl_change_saved(arg, reply);
+}
+
 const sl_route sl_routes[] = {
     {"GET", "/healthz", SL_ASK_ALL, false, false, healthz},
     {"GET", "/readyz", SL_ASK_ALL, false, false, readyz},
     {"GET", "/metrics", SL_ASK_ALL, true, true, metrics},
     {"GET", "/api/v1/sources", SL_ASK_LOCAL, false, true, sources},
     {"GET", "/api/v1/status", SL_ASK_LOCAL, false, false, status},
+    {"POST", "/api/v1/state/rewind", SL_ASK_SOCKET, false, false, rewind_output},
+    {"POST", "/api/v1/state/rename", SL_ASK_SOCKET, false, false, rename_output},
+    {"GET", "/api/v1/state/saved", SL_ASK_SOCKET, false, false, saved},
     {0},
 };

@@ -27,12 +27,14 @@ struct sl_state {
     size_t discover_count;
     sl_lane *const *lanes;
     size_t lane_count;
-    bool *joins;      /* of the lanes: new beside what others left */
-    bool fresh;       /* nobody left anything */
-    size_t last_size; /* of the checkpoint */
-    bool scanned;     /* there is a whole picture to save */
-    bool again;       /* something changed while the checkpoint was being written */
-    bool unbalanced;  /* and that was said */
+    char **names;                    /* of the lanes, as they are saved */
+    bool *joins;                     /* of the lanes: new beside what others left */
+    bool fresh;                      /* nobody left anything */
+    size_t last_size;                /* of the checkpoint */
+    bool scanned;                    /* there is a whole picture to save */
+    bool again;                      /* something changed while the checkpoint was being written */
+    bool unbalanced;                 /* and that was said */
+    uint64_t asked, packed, written; /* changes that somebody waits for to be saved */
     uv_timer_t upkeep;
 };
 
@@ -274,6 +276,12 @@ static void forget_last(sl_state *st)
 
 static void on_upkeep(uv_timer_t *timer);
 
+static void save_soon(sl_state *st)
+{
+    if (!uv_is_closing((uv_handle_t *)&st->upkeep))
+        uv_timer_start(&st->upkeep, on_upkeep, 0, 0);
+}
+
 void sl_state_scanned(sl_state *st)
 {
     size_t absent = 0;
@@ -283,7 +291,7 @@ void sl_state_scanned(sl_state *st)
     if (absent == 0)
         forget_last(st);
     if (!st->scanned) /* at once: what we have seen is known if we die */
-        uv_timer_start(&st->upkeep, on_upkeep, 0, 0);
+        save_soon(st);
     st->scanned = true;
 }
 
@@ -405,7 +413,7 @@ static sl_snapshot *take_snapshot(const sl_state *st)
     snapshot->lanes = sl_alloc(st->lane_count * sizeof(char *));
     snapshot->lane_count = st->lane_count;
     for (size_t i = 0; i < st->lane_count; i++)
-        snapshot->lanes[i] = sl_strdup(sl_lane_name(st->lanes[i]));
+        snapshot->lanes[i] = sl_strdup(st->names[i]);
     for (size_t i = 0; i < st->discover_count; i++)
         most += sl_discover_source_count(st->discovers[i]);
     snapshot->sources = sl_alloc(most * sizeof *snapshot->sources);
@@ -438,6 +446,7 @@ static sl_buf pack(sl_state *st)
     snapshot->source_count -= lent;
     sl_snapshot_free(snapshot);
     st->last_size = bytes.len;
+    st->packed = st->asked;
     return bytes;
 }
 
@@ -474,7 +483,11 @@ static void on_written(void *arg, sl_err err)
 {
     sl_state *st = arg;
 
-    if (err || st->again)
+    if (!err)
+        st->written = st->packed;
+    if (!err && st->written < st->asked)
+        save_soon(st);
+    else if (err || st->again)
         sl_state_changed(st); /* it is tried again */
     st->again = false;
 }
@@ -524,6 +537,49 @@ void sl_state_changed(sl_state *st)
     if (wait < st->options.interval_ms)
         wait = st->options.interval_ms;
     uv_timer_start(&st->upkeep, on_upkeep, wait, 0);
+}
+
+/* --- what somebody asks for --- */
+
+bool sl_state_is_whole(const sl_state *st)
+{
+    return st->scanned && !uv_is_closing((const uv_handle_t *)&st->upkeep);
+}
+
+void sl_state_save_soon(sl_state *st)
+{
+    st->asked++;
+    save_soon(st);
+}
+
+bool sl_state_is_saved(const sl_state *st)
+{
+    return st->written == st->asked;
+}
+
+const char *sl_state_lane_name(const sl_state *st, size_t lane)
+{
+    return st->names[lane];
+}
+
+sl_err sl_state_rename(sl_state *st, const char *from, const char *to)
+{
+    size_t found = st->lane_count;
+
+    for (size_t i = 0; i < st->lane_count; i++) {
+        if (!strcmp(st->names[i], from))
+            found = i;
+    }
+    if (found == st->lane_count)
+        return UV_ENOENT;
+    for (size_t i = 0; i < st->lane_count; i++) {
+        if (!strcmp(st->names[i], to) || (i != found && !strcmp(sl_lane_name(st->lanes[i]), to)))
+            return UV_EEXIST;
+    }
+    free(st->names[found]);
+    st->names[found] = sl_strdup(to);
+    sl_state_save_soon(st);
+    return 0;
 }
 
 /* --- its own life --- */
@@ -596,6 +652,9 @@ void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discove
     st->discover_count = discover_count;
     st->lanes = lanes;
     st->lane_count = lane_count;
+    st->names = sl_alloc(lane_count * sizeof *st->names);
+    for (size_t i = 0; i < lane_count; i++)
+        st->names[i] = sl_strdup(sl_lane_name(lanes[i]));
     find_joining(st);
     say_removed(st);
     for (size_t i = 0; i < st->last->source_count; i++) {
@@ -626,6 +685,9 @@ void sl_state_free(sl_state *st)
         return;
     sl_checkpoint_free(st->checkpoint);
     forget_last(st);
+    for (size_t i = 0; st->names && i < st->lane_count; i++)
+        free(st->names[i]);
+    free(st->names);
     free(st->joins);
     free(st);
 }

@@ -49,6 +49,19 @@ void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discove
 void sl_state_scanned(sl_state *st);
 /* Something moved: it is saved, within the interval. */
 void sl_state_changed(sl_state *st);
+
+/* Everything was looked at once, and the end has not begun. */
+bool sl_state_is_whole(const sl_state *st);
+/* Somebody waits for it to be on disk: it is written as soon as the disk is free. */
+void sl_state_save_soon(sl_state *st);
+/* All that was wanted so is there. */
+bool sl_state_is_saved(const sl_state *st);
+/* Under which name a lane's positions are saved. */
+const char *sl_state_lane_name(const sl_state *st, size_t lane);
+/* From now on the lane that is saved as `from` is saved as `to`; whatever it is called in this life.
+ * Returns 0; UV_ENOENT: there is none; UV_EEXIST: `to` is a lane's own already. */
+SL_MUST_USE sl_err sl_state_rename(sl_state *st, const char *from, const char *to);
+
 /* Saves it at once, when the loop has ended. */
 SL_MUST_USE sl_err sl_state_save_now(sl_state *st);
 

@@ -5,12 +5,13 @@
 #ifndef SL_CONTROL_SURVEY_H
 #define SL_CONTROL_SURVEY_H
 
-#include "lane.h"
+#include "control/state.h"
 #include "read/pin.h"
 
 /* What can be asked about: the agent's own, which keeps it up to date. */
 typedef struct sl_subject {
     const sl_clock *clock;
+    sl_state *state;               /* what is saved of it; NULL in standby */
     bool standby;                  /* another agent holds the state directory: the rest is empty */
     bool stopping;                 /* draining, or further */
     sl_discover *const *discovers; /* of the inputs, in their order */

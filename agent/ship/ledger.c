@@ -48,13 +48,36 @@ sl_place sl_account_frontier(const sl_account *a, sl_stream stream)
     return sl_place_cmp(at, a->resumed[stream]) < 0 ? a->resumed[stream] : at;
 }
 
+bool sl_account_is_out(const sl_account *a)
+{
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (!sl_list_is_empty(&a->marks[s]))
+            return true;
+    }
+    return false;
+}
+
 bool sl_account_is_settled(const sl_account *a)
 {
     for (int s = 0; s < SL_STREAMS; s++) {
-        if (!sl_list_is_empty(&a->marks[s]) || a->part[s].seq)
+        if (a->part[s].seq)
             return false;
     }
-    return true;
+    return !sl_account_is_out(a);
+}
+
+void sl_account_drop_parts(sl_account *a)
+{
+    a->again_bytes += a->part_bytes;
+    a->part_bytes = 0;
+}
+
+void sl_account_begin(sl_account *a, sl_place at)
+{
+    SL_ASSERT(!sl_account_is_out(a) && a->part_bytes == 0);
+    a->read = at;
+    for (int s = 0; s < SL_STREAMS; s++)
+        a->part[s] = (sl_place){0};
 }
 
 /* How many rows from i to end belong to the same mark as row i. */
@@ -125,7 +148,7 @@ sl_books sl_account_books(const sl_account *a)
 {
     sl_books books = a->books;
 
-    books.in_flight = a->part_bytes;
+    books.in_flight = a->part_bytes + a->again_bytes;
     for (int s = 0; s < SL_STREAMS; s++)
         SL_LIST_EACH(&a->marks[s], link)
     books.in_flight += mark_of(link)->bytes;

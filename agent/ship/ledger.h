@@ -6,7 +6,8 @@
  *
  * Books (P3): read = delivered + filtered + dead-lettered + dropped + in flight, in bytes of the
  * file, per process life; lost bytes were never read. In flight is added up anew from the marks and
- * the open parts, so that the equation can fail.
+ * the open parts, so that the equation can fail. A counter never falls: where parts are dropped to be
+ * read again, their bytes stay in flight, and as many of the next ones are not counted as read.
  *
  * Thread   the loop's */
 #ifndef SL_SHIP_LEDGER_H
@@ -28,7 +29,9 @@ struct sl_account {
     sl_link marks[SL_STREAMS]; /* in file order */
     sl_place part[SL_STREAMS]; /* start of the open part; seq 0: there is none */
     uint64_t part_bytes;       /* of all open parts */
-    sl_place read;             /* read position; every stream is read up to here */
+    uint64_t
+        again_bytes; /* of parts that were dropped: so many of the next bytes were read before */
+    sl_place read;   /* read position; every stream is read up to here */
     sl_place resumed
         [SL_STREAMS]; /* where the stream was when we started: the frontier is never before */
     uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
@@ -43,7 +46,25 @@ void sl_account_init(sl_account *a);
 uint32_t sl_account_mark(sl_account *a, sl_batch_pool *p, sl_batch *b, sl_stream stream,
                          uint64_t seq, const char name[SL_NAME_LEN]);
 
+/* So many bytes were read. What was dropped is read again, and was in flight until now. */
+static inline void sl_account_read(sl_account *a, uint64_t bytes)
+{
+    uint64_t again = 0;
+
+    if (SL_UNLIKELY(a->again_bytes > 0)) {
+        again = bytes < a->again_bytes ? bytes : a->again_bytes;
+        a->again_bytes -= again;
+    }
+    a->books.read += bytes - again;
+}
+/* Open parts are dropped, and hold their frontiers: what was read of them comes again. */
+void sl_account_drop_parts(sl_account *a);
+/* Everything was answered for and dropped: what comes next is at `at`. */
+void sl_account_begin(sl_account *a, sl_place at);
+
 sl_place sl_account_frontier(const sl_account *a, sl_stream stream);
+/* Some record of it waits for its answer. */
+bool sl_account_is_out(const sl_account *a);
 /* Nothing is open and nothing unsettled. */
 bool sl_account_is_settled(const sl_account *a);
 

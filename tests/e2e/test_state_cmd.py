@@ -1,5 +1,5 @@
 """`sluice state`: what is shown of the positions, beside an agent and without one, and what becomes
-of them when they are changed."""
+of them when they are changed while none runs; test_state_live.py changes them while one does."""
 import fcntl
 import json
 import os
@@ -154,24 +154,16 @@ class Looking(Command):
 
 
 class Changing(Command):
-    def test_a_running_agent_is_not_touched(self):
-        sluice, _ = self.delivered()
-        sluice.start()
-        agent.until("it holds the lock", lambda: self.is_locked())
-        for words in (["rename", "one", "x"], ["rewind", "one"]):
-            said = self.state(*words, code=1)
-            self.assertIn(f"an agent (pid {sluice.life.process.pid} on ", said)
-            self.assertIn("stop it first", said)
-        self.stop(sluice)
-        self.assertEqual(sluice.count("one"), 2)
-
-    def is_locked(self):
+    def test_a_lock_without_an_agent_that_answers(self):
+        """Somebody holds it: nothing is touched."""
+        self.delivered()
+        before = self.checkpoint.read_bytes()
         with open(self.folder / "state" / "lock", "rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for words in (["rename", "one", "x"], ["rewind", "one"]):
+                self.assertIn("no agent is running with the state directory",
+                              self.state(*words, code=1))
+        self.assertEqual(self.checkpoint.read_bytes(), before)
 
     def test_rename_keeps_positions_under_the_new_name(self):
         sluice, log = self.delivered()

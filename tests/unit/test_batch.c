@@ -200,6 +200,35 @@ START_TEST(open_part_holds_its_stream_alone)
 }
 END_TEST
 
+START_TEST(dropped_parts_are_in_flight_until_they_are_read_again)
+{
+    static const struct {
+        uint64_t bytes, read,
+            in_flight; /* after so many more bytes, of lines that a filter takes */
+    } steps[] = {{50, 160, 10}, {30, 180, 0}, {20, 200, 0}};
+    sl_books books;
+
+    begin();
+    account.part[SL_STDERR] = (sl_place){2, 40};
+    account.part_bytes = 60;
+    sl_account_read(&account, 160);
+    account.books.delivered = 100; /* of other lines */
+    sl_account_drop_parts(&account);
+    ck_frontier(SL_STDERR, 2, 40);
+    sl_account_begin(&account, (sl_place){1, 7});
+    ck_frontier(SL_STDERR, 1, 7); /* nothing is open any more */
+    ck_assert_uint_eq(sl_account_books(&account).in_flight, 60);
+    for (size_t i = 0; i < SL_COUNT_OF(steps); i++) {
+        sl_account_read(&account, steps[i].bytes);
+        account.books.filtered += steps[i].bytes;
+        books = sl_account_books(&account);
+        ck_assert_uint_eq(books.read, steps[i].read);
+        ck_assert_uint_eq(books.in_flight, steps[i].in_flight);
+        ck_assert(sl_books_balance(&books));
+    }
+}
+END_TEST
+
 /* --- the gate --- */
 
 START_TEST(gate_closes_and_opens)
@@ -277,4 +306,5 @@ END_TEST
 SL_UNIT(SL_ROWS(keeps_what_is_to_be_sent_again, remainders),
         SL_ROWS(frontier_waits_for_the_oldest, orders), SL_ONE(generations_have_marks_of_their_own),
         SL_ONE(marks_do_not_outlive_their_batch), SL_ONE(open_part_holds_its_stream_alone),
+        SL_ONE(dropped_parts_are_in_flight_until_they_are_read_again),
         SL_ONE(gate_closes_and_opens), SL_ONE(keeps_what_stands_beside_the_payload))
