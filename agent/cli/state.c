@@ -321,6 +321,20 @@ static const struct verb *find_verb(const sl_cli_args *args)
     return NULL;
 }
 
+/* false: a word is not what the verb takes, and that was said. */
+static bool understands(work *w, const struct verb *verb)
+{
+    const char *to = w->args->to, *word = w->args->words[2];
+
+    if (verb->ask == ask_rename && !sl_config_is_name(word))
+        refuse("\"%s\" is no name of an output: it " SL_NAME_FORM, word);
+    else if (!sl_goal_read(word, to, &sl_clock_real, &w->goal))
+        refuse("--to %s: " SL_GOAL_FORMS, to);
+    else
+        return true;
+    return false;
+}
+
 int sl_cli_state(const sl_cli_args *args)
 {
     const struct verb *verb = find_verb(args);
@@ -335,10 +349,8 @@ int sl_cli_state(const sl_cli_args *args)
               stderr);
         return code;
     }
-    if (!sl_goal_read(args->words[2], args->to, &sl_clock_real, &w.goal)) {
-        refuse("--to %s: " SL_GOAL_FORMS, args->to);
+    if (!understands(&w, verb))
         return code;
-    }
     config = sl_config_load(args->file, args->sets, args->set_count, &errors);
     if (config) {
         w.dir = config->state_dir;

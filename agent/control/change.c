@@ -1,6 +1,7 @@
 /* change.c - see change.h. */
 #include "control/change.h"
 
+#include "control/config.h"
 #include "control/goal.h"
 #include "control/nearest.h"
 #include "read/back.h"
@@ -129,9 +130,9 @@ void sl_change_rename(sl_subject *s, const sl_request *r, sl_reply *reply)
 
     if (!may_change(s, reply))
         return;
-    if (!old || !new || !*new) {
+    if (!old || !new || !sl_config_is_name(new)) {
         reply->status = HTTP_BAD_REQUEST;
-        sl_buf_add_text(&reply->body, "old= and new= are wanted\n");
+        sl_buf_add_text(&reply->body, "old and new are wanted; a name " SL_NAME_FORM "\n");
         return;
     }
     err = sl_state_rename(s->state, old, new);

@@ -221,8 +221,7 @@ static void check_input(const sl_options *o, const sl_yaml *node, sl_input_confi
     check_path_text(o, &at, "path", in->path, shown(o, &in->path, in->path));
 }
 
-/* It names a lane, its metrics and a folder. */
-static bool is_lane_name(const char *name)
+bool sl_config_is_name(const char *name)
 {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
@@ -234,10 +233,8 @@ static void check_output(const sl_options *o, const sl_yaml *node, const sl_outp
     sl_spot at = spot_of(node, "name");
 
     check_lists(o, node, &out->select, &out->exclude);
-    if (!is_lane_name(out->name))
-        sl_mistake(o->mistakes, &at,
-                   "%sname: takes 1 to 64 of the characters a-z A-Z 0-9 . _ -, and no . in front",
-                   o->who);
+    if (!sl_config_is_name(out->name))
+        sl_mistake(o->mistakes, &at, "%sname: " SL_NAME_FORM, o->who);
     at = spot_of(node, "retry");
     if (out->retry_initial_ms > out->retry_max_ms && out->retry_max_ms > 0)
         sl_mistake(o->mistakes, &at, "%sretry: initial is longer than max", o->who);

@@ -68,6 +68,11 @@ typedef struct sl_config {
     size_t output_count; /* > 0 */
 } sl_config;
 
+#define SL_NAME_FORM "takes 1 to 64 of the characters a-z A-Z 0-9 . _ -, and no . in front"
+
+/* May an output be called so? It names a lane, its metrics and a folder. */
+bool sl_config_is_name(const char *name);
+
 /* Reads, expands ${...}, checks. `sets` are `--set` values, "key=value" each.
  * file      NULL: /etc/sluice/sluice.yaml if it exists, else the built-in default
  * errors    every mistake, a paragraph each: place, line, caret, remedy; empty when there is none

@@ -123,6 +123,7 @@ class Looking(Command):
         for where in ("yesterday", "end", "2026-13-01T00:00:00Z", "x:1", ""):
             with self.subTest(where):
                 self.assertIn("--to", self.state("rewind", "one", "--to", where, code=2))
+        self.assertIn("is no name of an output", self.state("rename", "one", "a b", code=2))
         help_text = subprocess.run([SLUICE, "state", "--help"], capture_output=True, check=True)
         self.assertIn(b"sluice state rewind search", help_text.stdout)
 

@@ -271,11 +271,15 @@ class Rewind(Live):
         sluice, _ = self.running()
         self.assertIn('no output "onne" has positions here, did you mean "one"?',
                       self.state("rewind", "onne", code=1))
-        self.assertIn("nothing is known of shop/x", self.state("rewind", "one", "shop/x", code=1))
+        for which in ("shop/x", "shop/app&output=two", "shop/app%2Fx", "shop/\u00e4+ #?"):
+            with self.subTest(which):
+                self.assertIn(f"nothing is known of {which};",
+                              self.state("rewind", "one", which, code=1))
         self.state("rewind", "one", "--to", "yesterday", code=2)
         for target, status in (("rewind?output=one&to=end", 400), ("rewind", 404),
                                ("rewind?output=", 404), ("rename", 400),
-                               ("rename?old=one&new=", 400)):
+                               ("rename?old=one&new=", 400),
+                               ("rename?old=one&new=a%20b", 400)):
             with self.subTest(target):
                 c = LocalConnection(sluice.options["state_dir"])
                 c.request("POST", f"/api/v1/state/{target}")
@@ -290,10 +294,10 @@ class Rename(Live):
         sluice, log = self.running()
         self.assertIn("did you mean \"one\"", self.state("rename", "onne", "x", code=1))
         self.assertIn("would be lost", self.state("rename", "one", "two", code=1))
-        said = self.state("rename", "one", "uno & co?")
-        self.assertIn('the positions of output "one" are those of "uno & co?" now\n', said)
+        said = self.state("rename", "one", "eins")
+        self.assertIn('the positions of output "one" are those of "eins" now\n', said)
         self.assertIn('an output "one" would be a new one', said)
-        self.state("rename", "uno & co?", "uno")
+        self.state("rename", "eins", "uno")
         self.assertIn("would be lost", self.state("rename", "two", "one", code=1))
         log.put("c")
         self.wait(sluice, one=3, two=3)
