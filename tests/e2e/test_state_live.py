@@ -209,12 +209,11 @@ class Rewind(Live):
         times = Counter()
         last, restarts = {}, Counter()
         for r in records:
-            of = r["kubernetes"]["pod"]["name"], r["kubernetes"]["container"]["name"]
-            stream = (*of, r["stream"])
+            stream = (*self.place(r)[:2], r["stream"])
             at = r["@timestamp"], r["log"]["offset"]
             restarts[stream] += at <= last.get(stream, ("", -1))
             last[stream] = at
-            times[*of, r["log"]["generation"], r["log"]["offset"]] += 1
+            times[self.place(r)] += 1
         self.assertEqual(len(times), messages, "nothing is missing")
         self.assertLessEqual(max(times.values()), 2)
         self.assertEqual(set(restarts.values()), {1}, restarts)
@@ -242,6 +241,37 @@ class Rewind(Live):
         self.assert_runs_twice(sluice.records("one"), messages)
         self.assert_lane(writer, sluice, "two")
 
+    def test_under_load_and_killed_at_once(self):
+        """The next life begins where the answer said, in files that this one had let go of, too."""
+        sluice = self.lanes({"one": {}, "two": {}}, checkpoint_interval="100ms")
+        self.start(sluice)
+        writer = self.write("--containers", 3, "--hot", 1, "--hot-rate", 1e6, "--rate", 200,
+                            "--line", "100-700", "--stderr", 0.3, "--long", 0.01, "--rotate", 0.5,
+                            "--max-size", 50000, "--max-files", 100, "--seconds", 6)
+        self.wait(sluice, one=4000)
+        before = sluice.count("one")
+        self.state("rewind", "one")
+        sluice.kill()
+        self.start(sluice)
+        messages = writer.wait()
+        agent.until("all of it", lambda: self.is_whole(sluice, "two", messages) and not sum(
+            o["unread_bytes"] + o["in_flight_bytes"] for name in ("one", "two")
+            for o in self.outputs(sluice, name)), pause=0.2)
+        self.stop(sluice)
+        came = {self.place(r) for r in sluice.records("one")[before:]}
+        self.assertEqual(len(came), messages, "each line has come since the command")
+        self.assert_lane(writer, sluice, "one")
+        self.assert_lane(writer, sluice, "two")
+
+    @staticmethod
+    def place(r):
+        return (r["kubernetes"]["pod"]["name"], r["kubernetes"]["container"]["name"],
+                r["log"]["generation"], r["log"]["offset"])
+
+    def is_whole(self, sluice, name, messages):
+        return sluice.count(name) >= messages and \
+            len({self.place(r) for r in sluice.records(name)}) == messages
+
     def test_killed_after_the_answer(self):
         """What was said to be done is done in the next life, where it was not in this one: it stands
         still."""
@@ -263,8 +293,7 @@ class Rewind(Live):
         for life in sluice.lives[1:]:
             with open(life.output, "rb") as f:
                 whole = [json.loads(line) for line in f if line.endswith(b"\n")]
-            came |= {(r["kubernetes"]["pod"]["name"], r["log"]["generation"], r["log"]["offset"])
-                     for r in whole}
+            came |= {self.place(r) for r in whole}
         self.assertEqual(len(came), messages)
 
     def test_what_cannot_be_done(self):

@@ -11,7 +11,7 @@ static sl_source *new_source(sl_pod **pod)
 {
     *pod = sl_alloc(sizeof **pod + 1);
     sl_list_init(&(*pod)->sources);
-    return sl_source_new(*pod, "c", &rules);
+    return sl_source_new(*pod, "c", NULL, &rules);
 }
 
 static sl_generation *add(sl_source *s, sl_body body, bool linked, int64_t first_ns,
