@@ -48,7 +48,7 @@ check_tree() {
 
     # the layer of an include of ours, "" for everybody else
     function layer_of_header(header,    part) {
-        if (header ~ /^(lane|agent)\.h$/)
+        if (header ~ /^(lane|lanes|inputs|parts|agent)\.h$/)
             return layer_of("agent/" header)
         split(header, part, "/")
         return part[1] in layers && header ~ /\// ? part[1] : ""
