@@ -37,6 +37,11 @@ typedef struct sl_input_config {
     sl_pin_free pin_free;
 } sl_input_config;
 
+static inline bool sl_input_is_files(const sl_input_config *in)
+{
+    return in->type == SL_INPUT_FILES;
+}
+
 typedef struct sl_output_config {
     const char *name;
     const sl_plugin *plugin;
