@@ -260,8 +260,33 @@ class Rewind(Live):
         self.stop(sluice)
         came = {self.place(r) for r in sluice.records("one")[before:]}
         self.assertEqual(len(came), messages, "each line has come since the command")
-        self.assert_lane(writer, sluice, "one")
         self.assert_lane(writer, sluice, "two")
+
+    def test_of_an_input_of_files(self):
+        """Plain lines, in a file that was renamed and in the one that follows it."""
+        logs = self.folder / "logs"
+        logs.mkdir()
+        sluice = self.lanes({"one": {}, "two": {}})
+        sluice.inputs = {"type": "file", "paths": [f"{logs}/*.log"], "pin": {"min_free": "0%"}}
+        (logs / "app.log").write_text("a\nb\n")
+        self.start(sluice)
+        self.wait(sluice, one=2, two=2)
+        (logs / "app.log").rename(logs / "app.log.1")
+        (logs / "app.log").write_text("c\n")
+        self.wait(sluice, one=3, two=3)
+        with Scrapes(self, sluice):
+            self.again(sluice, ["a", "b", "c"])
+            at = sluice.records("one")[1]["log"]
+            self.again(sluice, ["b", "c"], "--to", f"{at['generation']}:{at['offset']}")
+        self.stop(sluice)
+        self.stop_and_start_finds_nothing(sluice)
+
+    def stop_and_start_finds_nothing(self, sluice):
+        before = sluice.count("one")
+        self.start(sluice)
+        sluice.wait_quiet(0.5)
+        self.stop(sluice)
+        self.assertEqual(sluice.count("one"), before)
 
     @staticmethod
     def place(r):
