@@ -186,6 +186,28 @@ class Shapes(agent.Case):
             self.assertEqual(file_of(pod, "raw").read_bytes(), b"no CRI line\n")
             self.assertEqual(file_of(pod, "stdout").parent.name, "2026.11.23")
 
+    def test_one_of_many_files_that_cannot_be_written(self):
+        """It is named; when it can be, each file has its lines in their order, and none twice."""
+        pods = [f"ns_pod-{i}_u-{i}" for i in range(150)]  # more than stay open
+        lines = [("stdout", b"%d" % i) for i in range(200)]
+        for pod in pods:
+            self.pod(pod, cri_lines(lines))
+        base = self.folder / "out"
+        (base / "pod-77").mkdir(parents=True)
+        config = self.configure([{
+            "type": "file", "encoding": "raw", "path": f"{base}/%{{kubernetes.pod.name}}",
+            "batch": {"max_records": 500}, "retry": {"initial": "1ms", "max": "10ms"}}])
+        want = b"".join(text + b"\n" for _, text in lines) + b"no CRI line\n"
+        log = self.folder / "log"
+        process = self.run_until(config, lambda: f"{base}/pod-77: " in log.read_text())
+        (base / "pod-77").rmdir()
+        agent.until("all of it", lambda: all(
+            (p := base / f"pod-{i}").is_file() and p.stat().st_size >= len(want)
+            for i in range(150)))
+        self.stop(process)
+        for i in range(150):
+            self.assertEqual((base / f"pod-{i}").read_bytes(), want)
+
     def test_no_name_leads_out_of_the_folder(self):
         hostile = ["a_.._u", "b_._..", "c_...hidden_u", "n\x01_p\n_u",
                    "x" * 100 + "_" + "y" * 100 + "_u"]
