@@ -66,7 +66,8 @@ struct file {
     size_t run_count, run_cap;
     uint64_t runs_ever;
     struct target targets[MAX_OPEN];
-    struct known_end *ends; /* MAX_ENDS, by inode; NULL: none yet */
+    struct known_end *ends; /* the last MAX_ENDS; NULL: none yet */
+    size_t ends_ever;
 };
 
 /* --- half a record at the end --- */
@@ -89,27 +90,39 @@ static sl_err cut_torn(const struct file *f, struct target *t, off_t size)
 
 /* --- ends that are known --- */
 
+/* NULL: not known. */
 static struct known_end *end_of(const struct file *f, const struct stat *st)
 {
-    return &f->ends[st->st_ino % MAX_ENDS];
+    size_t count = f->ends_ever < MAX_ENDS ? f->ends_ever : MAX_ENDS;
+
+    for (struct known_end *e = f->ends; e < f->ends + count; e++) {
+        if (e->ino == st->st_ino && e->dev == st->st_dev)
+            return e;
+    }
+    return NULL;
 }
 
 /* With a thousand files each is opened and closed all the time: nobody has to look for its end again. */
 static void remember_end(struct file *f, const struct target *t)
 {
+    struct known_end *e;
     struct stat st;
 
     if (!f->ends)
         f->ends = calloc(MAX_ENDS, sizeof *f->ends);
-    if (f->ends && !t->torn && fstat(t->fd, &st) == 0)
-        *end_of(f, &st) = (struct known_end){st.st_dev, st.st_ino, t->end};
+    if (!f->ends || t->torn || fstat(t->fd, &st))
+        return;
+    e = end_of(f, &st);
+    if (!e)
+        e = &f->ends[f->ends_ever++ % MAX_ENDS];
+    *e = (struct known_end){st.st_dev, st.st_ino, t->end};
 }
 
 static bool ends_as_known(const struct file *f, const struct stat *st)
 {
-    const struct known_end *e = f->ends ? end_of(f, st) : NULL;
+    const struct known_end *e = end_of(f, st);
 
-    return e && e->ino == st->st_ino && e->dev == st->st_dev && e->end == st->st_size;
+    return e && e->end == st->st_size;
 }
 
 /* --- opening --- */
