@@ -390,18 +390,45 @@ static bool goes_on(const look *l, const sl_generation *g, const candidate *c)
     return proved && sl_checks_fit(g, c->fd, c->size);
 }
 
-/* Editors and some writers put a longer copy in a file's place: the last one goes on in it. */
+/* What is in c was there before the other one lost its name, so it was copied. Lines with a runtime's
+ * times say so themselves; others may begin alike by chance, as banners do. */
+static bool was_before(const candidate *c, const struct stat *other)
+{
+    int64_t lost_ns = other->st_ctim.tv_sec * 1000000000 + other->st_ctim.tv_nsec;
+
+    return c->first_ns || (c->key.birth_ns && c->key.birth_ns < lost_ns);
+}
+
+/* Editors and some writers put a longer copy in a file's place: who was replaced so goes on in it. */
 static sl_generation *find_replaced(const sl_source *s, const candidate *c)
 {
-    sl_generation *g =
-        sl_list_is_empty(&s->generations) ? NULL : generation_of(s->generations.prev);
+    sl_generation *found = NULL;
     struct stat st;
 
-    if (!g || !s->path || g->linked || g->end != UINT64_MAX || !begins_as(g, c) ||
-        g->body != SL_BODY_OPEN || g->packed || fstat(g->fd, &st))
-        return NULL;
-    g->size = (uint64_t)st.st_size;
-    return c->size > g->size && sl_is_copy_of(g, c->fd, c->size) ? g : NULL;
+    SL_LIST_EACH(&s->generations, link)
+    {
+        sl_generation *g = generation_of(link);
+
+        if (c->kind == SL_FILE_LIVE && !g->linked && g->end == UINT64_MAX && begins_as(g, c) &&
+            g->body == SL_BODY_OPEN && !g->packed && !fstat(g->fd, &st) && was_before(c, &st) &&
+            c->size >= (uint64_t)st.st_size) {
+            g->size = (uint64_t)st.st_size;
+            found = sl_is_copy_of(g, c->fd, c->size) ? g : found;
+        }
+    }
+    return found;
+}
+
+static bool replaces(look *l, candidate *c)
+{
+    sl_generation *g = find_replaced(l->source, c);
+
+    if (!g)
+        return false;
+    sl_generation_close(l->folders->watch, g);
+    g->closed_size = UINT64_MAX;
+    take_body(l, g, c);
+    return true;
 }
 
 /* New to us, and silent for so long that only what comes from now on is wanted (ignore_older). */
@@ -440,24 +467,16 @@ static void take_plain(look *l, candidate *c)
 {
     sl_generation *g = find_headed(l->source, c);
 
-    if (g && g->body != SL_BODY_SOUGHT)
-        return;                  /* a copy */
-    if (g && goes_on(l, g, c)) { /* what was copied away before it was truncated goes on here */
-        take_body(l, g, c);
+    if (g && g->body == SL_BODY_SOUGHT && goes_on(l, g, c)) {
+        take_body(l, g, c); /* what was copied away before it was truncated goes on here */
         return;
-    } /* else it was cut back to a place before our position: better twice than never */
-    if (l->source->path && c->kind != SL_FILE_LIVE) {
+    } /* one that is sought was cut back to a place before our position: better twice than never */
+    if (replaces(l, c) || (g && g->body != SL_BODY_SOUGHT))
+        return; /* a copy */
+    if (l->source->path && c->kind != SL_FILE_LIVE)
         l->strange = true; /* another source's, now that it has no key of ours any more */
-        return;
-    }
-    g = find_replaced(l->source, c);
-    if (!g) {
+    else
         take_new(l, c);
-        return;
-    }
-    sl_generation_close(l->folders->watch, g);
-    g->closed_size = UINT64_MAX;
-    take_body(l, g, c);
 }
 
 /* --- compressed generations --- */

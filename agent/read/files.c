@@ -302,6 +302,16 @@ static void remember_alias(listing *l, const found *e, sl_alias *alias)
     *alias = (sl_alias){.key = e->seen.key, .size = e->seen.size, .seen = true};
 }
 
+/* Its file was cut back, and perhaps written anew since. */
+static bool was_cut(const sl_generation *g)
+{
+    struct stat st;
+
+    if (g->body != SL_BODY_OPEN || g->packed || fstat(g->fd, &st))
+        return false;
+    return (uint64_t)st.st_size < g->size || (sl_name_is_set(&g->head) && !begins_as(g, g->fd));
+}
+
 /* A file of s is being looked for, or was cut and that was not noticed yet: what may be its copy has
  * to wait until it was. */
 static bool is_unclear(listing *l, sl_source *s)
@@ -309,10 +319,8 @@ static bool is_unclear(listing *l, sl_source *s)
     SL_LIST_EACH(&s->generations, link)
     {
         const sl_generation *g = generation_of(link);
-        struct stat st;
 
-        if (g->body != SL_BODY_SOUGHT && (g->body != SL_BODY_OPEN || g->packed ||
-                                          fstat(g->fd, &st) || (uint64_t)st.st_size >= g->size))
+        if (g->body != SL_BODY_SOUGHT && !was_cut(g))
             continue;
         l->dir->unsettled = true;
         sl_discover_ready(l->discover, s);
@@ -321,12 +329,17 @@ static bool is_unclear(listing *l, sl_source *s)
     return false;
 }
 
+static bool is_young(const listing *l, const found *e, int64_t young_ns)
+{
+    return sl_wall_ns(l->discover->options.clock) - e->seen.written_ns < young_ns;
+}
+
 /* It is being made, perhaps: a copy of that source's file, or something else. */
 static bool is_alias(listing *l, const found *e)
 {
     sl_source *s = find_related(l->dir, e->file);
     sl_alias *alias = s ? find_alias(l->dir, &e->seen.key) : NULL;
-    bool young = sl_wall_ns(l->discover->options.clock) - e->seen.written_ns < YOUNG_NS;
+    bool young = is_young(l, e, YOUNG_NS);
 
     if (!s)
         return false;
@@ -335,10 +348,8 @@ static bool is_alias(listing *l, const found *e)
         return young;
     if (alias && alias->size == e->seen.size)
         return alias->seen = true;
-    if (is_unclear(l, s))
-        return true;
     if (!copies(l, e, s))
-        return false;
+        return is_unclear(l, s); /* asked last: it may have been cut while we compared */
     remember_alias(l, e, alias);
     return true;
 }
@@ -410,6 +421,15 @@ static bool is_useful_link(listing *l, const char *path)
     return !sl_seen_of(AT_FDCWD, real, &seen) && !is_read(l->dir, &seen.key);
 }
 
+/* What is in it cannot be told before it is whole, and it may be that of a known file. */
+static bool is_being_packed(listing *l, const found *e)
+{
+    if (!is_young(l, e, SL_STILL_MS * INT64_C(1000000)) || !find_related(l->dir, e->file))
+        return false;
+    l->dir->unsettled = true;
+    return true;
+}
+
 static sl_source *new_source(listing *l, const found *e)
 {
     char path[PATH_MAX];
@@ -419,6 +439,8 @@ static sl_source *new_source(listing *l, const found *e)
     if (S_ISLNK(e->seen.mode) && !is_useful_link(l, path))
         return NULL;
     if (S_ISREG(e->seen.mode) && !e->packed && is_alias(l, e))
+        return NULL;
+    if (e->packed && is_being_packed(l, e))
         return NULL;
     if (e->packed)
         path[strlen(path) - 3] = '\0';

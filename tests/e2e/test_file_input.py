@@ -239,12 +239,24 @@ class OneFile(Files):
         self.start()
         self.right()
 
+    def test_made_again_with_the_same_first_line(self):
+        """A banner that is written again is no copy of the old one, whether or not we look between."""
+        self.put("app.log", "banner")
+        self.start()
+        self.settle()
+        for i in range(5):
+            (self.logs / "app.log").unlink()
+            self.put("app.log", "banner", f"{i}")
+            self.settle()
+        self.right()
+
     def test_t_rot_22_replaced_by_a_longer_copy(self):
         self.put("app.log", "one", "two")
         self.start()
         self.settle()
         self.written.append("three")
         (self.logs / "tmp").write_text("one\ntwo\nthree\n")
+        self.sluice.wait_quiet(0.1)  # a copy is older than the moment at which the other one goes
         os.rename(self.logs / "tmp", self.logs / "app.log")
         self.settle()
         self.put("app.log", "four")

@@ -121,6 +121,16 @@ def scene_rot_20_truncated_then_longer(log):
     yield ["x"]
 
 
+def scene_rot_22_replaced_by_its_own_copy_and_more(log):
+    """T-ROT-22: written aside and renamed over it, with one line more: that line alone."""
+    log.put("a", "b")
+    yield ["a", "b"]
+    replace(log, (log.folder / "0.log").read_bytes() + log.line("c"))
+    yield ["c"]
+    replace(log, (log.folder / "0.log").read_bytes() + log.line("d"))
+    yield ["d"]
+
+
 def scene_rot_22_replaced_by_something_else(log):
     """T-ROT-22: all of what is new."""
     log.put("a", "b")
