@@ -36,22 +36,6 @@ static sl_generation *generation_of(sl_link *link)
     return SL_CONTAINER_OF(link, sl_generation, link);
 }
 
-/* --- files --- */
-
-sl_err sl_seen_of(int folder, const char *file, sl_seen *seen)
-{
-    struct statx st;
-
-    if (statx(folder, file, AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
-              STATX_BASIC_STATS | STATX_BTIME, &st))
-        return -errno;
-    *seen = (sl_seen){.key = sl_key_from(&st),
-                      .size = st.stx_size,
-                      .mode = st.stx_mode,
-                      .written_ns = st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec};
-    return 0;
-}
-
 /* --- candidates --- */
 
 static void close_candidate(candidate *c)
@@ -61,9 +45,10 @@ static void close_candidate(candidate *c)
     c->fd = -1;
 }
 
-/* From here on its key and size are those of what was opened, whatever the name is given to. */
-static sl_err open_candidate(const look *l, candidate *c)
+/* UV_ENOENT: its name is another file's by now, and what was seen is to be looked for again. */
+static sl_err open_candidate(look *l, candidate *c)
 {
+    sl_key key;
     mode_t mode;
     sl_err err;
 
@@ -72,7 +57,12 @@ static sl_err open_candidate(const look *l, candidate *c)
     c->fd = sl_plan_open(l->folders->plan, c->folder, c->file);
     if (c->fd < 0)
         return c->fd;
-    err = sl_key_of(c->fd, "", &c->key, &c->size, &mode);
+    err = sl_key_of(c->fd, "", &key, &c->size, &mode);
+    if (!err && !sl_key_eq(&key, &c->key)) {
+        l->missed = true;
+        close_candidate(c);
+        return UV_ENOENT;
+    }
     return !err && !S_ISREG(mode) ? UV_EINVAL : err;
 }
 
@@ -522,7 +512,7 @@ static bool is_newest(const sl_source *s, const candidate *c)
 
 /* Its name says whose it is; but where names are moved on at each rotation (.1 becomes .2), only
  * together with its first line. */
-static sl_generation *find_by_name(const look *l, candidate *c, sl_err *err)
+static sl_generation *find_by_name(look *l, candidate *c, sl_err *err)
 {
     sl_generation *g = find_called(l->source, c);
 

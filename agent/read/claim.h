@@ -11,17 +11,8 @@
 #ifndef SL_READ_CLAIM_H
 #define SL_READ_CLAIM_H
 
+#include "read/entries.h"
 #include "read/folder.h"
-
-/* What statx() says of a folder's entry. */
-typedef struct sl_seen {
-    sl_key key;
-    uint64_t size;
-    int64_t written_ns;
-    mode_t mode;
-} sl_seen;
-
-SL_MUST_USE sl_err sl_seen_of(int folder, const char *file, sl_seen *seen);
 
 /* A regular file, as it was found. */
 typedef struct sl_sighting {

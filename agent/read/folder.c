@@ -162,26 +162,28 @@ static sl_file_kind parse_rotated(const char *file, const char *live)
                                               : SL_FILE_OTHER;
 }
 
-static void saw_in_branch(sl_look *l, sl_branch *b, const char *file, bool all)
+static bool takes_of_branch(void *arg, const char *file)
+{
+    return parse_rotated(file, ((const sl_branch *)arg)->live) != SL_FILE_OTHER;
+}
+
+static void saw_in_branch(sl_look *l, sl_branch *b, const sl_entry *e, bool all)
 {
     sl_sighting at = {.folder = dirfd(b->dir),
-                      .file = file,
+                      .file = e->file,
                       .branch = b,
-                      .kind = parse_rotated(file, b->live),
-                      .attempt = b->attempt};
+                      .kind = parse_rotated(e->file, b->live),
+                      .attempt = b->attempt,
+                      .seen = e->seen};
 
-    if (at.kind == SL_FILE_OTHER)
-        return;
-    if (sl_seen_of(at.folder, file, &at.seen))
-        l->missed = true;
-    else if (S_ISREG(at.seen.mode) &&
-             (all || at.kind == SL_FILE_LIVE || sl_source_find(l->source, &at.seen.key)))
+    if (S_ISREG(at.seen.mode) &&
+        (all || at.kind == SL_FILE_LIVE || sl_source_find(l->source, &at.seen.key)))
         sl_look_saw(l, &at);
 }
 
 static void list_branch(sl_look *l, sl_branch *b, bool all)
 {
-    struct dirent *entry;
+    sl_entries entries = {0};
     struct stat st;
     int fd;
     sl_err err;
@@ -197,8 +199,11 @@ static void list_branch(sl_look *l, sl_branch *b, bool all)
     b->listed_ns = sl_folder_listed_ns(l->folders->clock, &st);
     b->dir = fdopendir(fd);
     SL_ASSERT(b->dir);
-    while ((entry = readdir(b->dir)))
-        saw_in_branch(l, b, entry->d_name, all);
+    sl_entries_read(&entries, b->dir, b->listed_ns != 0, takes_of_branch, b);
+    l->missed = l->missed || entries.missed;
+    for (size_t i = 0; i < entries.count; i++)
+        saw_in_branch(l, b, &entries.items[i], all);
+    sl_entries_fini(&entries);
 }
 
 static sl_branch *branch_of(sl_link *link)
@@ -224,20 +229,24 @@ void sl_folder_close_branches(sl_source *s)
 
 /* --- the folder --- */
 
-static void saw_entry(sl_look *l, int folder, const char *file)
+static bool takes(void *arg, const char *file)
 {
-    sl_sighting at = {.folder = folder, .file = file};
+    uint32_t attempt;
+
+    (void)arg;
+    return sl_file_parse(file, &attempt) != SL_FILE_OTHER;
+}
+
+static void saw_entry(sl_look *l, int folder, const sl_entry *e)
+{
+    sl_sighting at = {.folder = folder, .file = e->file, .seen = e->seen};
     char path[PATH_MAX];
 
-    at.kind = sl_file_parse(file, &at.attempt);
-    if (at.kind == SL_FILE_OTHER)
-        return;
-    if (sl_seen_of(folder, file, &at.seen)) {
-        l->missed = true;
-    } else if (S_ISREG(at.seen.mode)) {
+    at.kind = sl_file_parse(e->file, &at.attempt);
+    if (S_ISREG(at.seen.mode)) {
         sl_look_saw(l, &at);
     } else if (S_ISLNK(at.seen.mode) && at.kind == SL_FILE_LIVE) {
-        sl_source_path(l->source, file, path);
+        sl_source_path(l->source, e->file, path);
         (void)sl_folder_follow(l->folders, l->source, path, at.attempt);
     }
 }
@@ -255,13 +264,16 @@ void sl_folder_gone(sl_source *s)
 
 static void list(sl_folders *f, sl_source *s, DIR *dir)
 {
-    struct dirent *entry;
+    sl_entries entries = {0};
     sl_look l;
 
     s->gone = s->unsettled = false;
     sl_look_begin(&l, f, s);
-    while ((entry = readdir(dir)))
-        saw_entry(&l, dirfd(dir), entry->d_name);
+    sl_entries_read(&entries, dir, s->listed_ns != 0, takes, NULL);
+    l.missed = entries.missed;
+    for (size_t i = 0; i < entries.count; i++)
+        saw_entry(&l, dirfd(dir), &entries.items[i]);
+    sl_entries_fini(&entries);
     sl_folder_list_branches(&l, true);
     sl_look_end(&l);
     sl_folder_close_branches(s);
