@@ -19,6 +19,7 @@
 
 #define STANDBY_MS     250 /* how often a standby looks whether the lock is free */
 #define STANDBY_SAY_MS UINT64_C(60000)
+#define FINISH_PARTS   4 /* one of them is for sending, when files could not be read to their ends */
 
 /* --- the end --- */
 
@@ -37,11 +38,13 @@ static void on_deadline(uv_timer_t *timer)
 {
     sl_agent *a = SL_CONTAINER_OF(timer, sl_agent, deadline);
 
+    if (a->phase == AGENT_FINISHING) {
+        drain(a);
+        return;
+    }
     sl_logf(&a->log, SL_LOG_WARN,
             "shutdown_timeout is over with records unacknowledged: they stay in the files, and are "
             "sent at the next start");
-    if (a->phase == AGENT_FINISHING)
-        drain(a);
     sl_lanes_close(a);
 }
 
@@ -58,6 +61,11 @@ static void on_drain_turn(uv_timer_t *timer)
 
 static void drain(sl_agent *a)
 {
+    uint64_t left = uv_timer_get_due_in(&a->deadline);
+
+    if (a->phase == AGENT_FINISHING)
+        uv_timer_start(&a->deadline, on_deadline,
+                       left + a->config->shutdown_timeout_ms / FINISH_PARTS, 0);
     a->phase = AGENT_DRAINING;
     sl_inputs_stop(a);
     sl_state_stop(a->state); /* it is saved once more, when all is answered */
@@ -65,16 +73,22 @@ static void drain(sl_agent *a)
     uv_timer_start(&a->drain, on_drain_turn, 0, 10);
 }
 
-/* Every few milliseconds, until what lies in files of our own pod was read. */
+/* Every few milliseconds, until what lies in files of our own pod was read. A lane that is done sends
+ * what it has: another one may stand still. */
 static void on_finish_turn(uv_timer_t *timer)
 {
     sl_agent *a = SL_CONTAINER_OF(timer, sl_agent, drain);
 
+    bool finished = true;
+
     for (size_t i = 0; i < a->lane_count; i++) {
-        if (!sl_lane_has_finished(a->lanes[i]))
-            return;
+        if (sl_lane_has_finished(a->lanes[i]))
+            sl_lane_drain(a->lanes[i]);
+        else
+            finished = false;
     }
-    drain(a);
+    if (finished)
+        drain(a);
 }
 
 static bool reads_files(const sl_agent *a)
@@ -101,6 +115,8 @@ static void finish_files(sl_agent *a)
 
 static void stop(sl_agent *a)
 {
+    uint64_t timeout = a->config->shutdown_timeout_ms;
+
     a->subject.stopping = true;
     if (a->phase == AGENT_STANDBY) {
         a->phase = AGENT_CLOSING;
@@ -109,11 +125,13 @@ static void stop(sl_agent *a)
     }
     if (a->phase != AGENT_RUNNING)
         return;
-    uv_timer_start(&a->deadline, on_deadline, a->config->shutdown_timeout_ms, 0);
-    if (reads_files(a))
+    if (reads_files(a)) {
+        timeout -= timeout / FINISH_PARTS;
         finish_files(a);
-    else
+    } else {
         drain(a);
+    }
+    uv_timer_start(&a->deadline, on_deadline, timeout, 0);
 }
 
 void sl_agent_give_up(sl_agent *a)

@@ -733,7 +733,7 @@ sl_rewound sl_lane_rewind(sl_lane *l, sl_source *s, sl_place at)
 
 void sl_lane_finish(sl_lane *l)
 {
-    l->finishing = true;
+    l->finishing = l->reader.finishing = true;
     SL_LIST_EACH(&l->cursors, link)
     {
         sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_lane);
@@ -752,13 +752,15 @@ static bool has_finished(const sl_cursor *c)
 
     return !sl_link_is_in(&c->ready) && !sl_link_is_in(&c->rewinding) && !c->tail.warming &&
            (!g || (g->body != SL_BODY_SOUGHT && g->body != SL_BODY_CHECKED &&
-                   !sl_source_next(c->source, g)));
+                   !sl_source_next(c->source, g) && !sl_tail_has_rest(&c->tail)));
 }
 
 bool sl_lane_has_finished(sl_lane *l)
 {
     bool finished = true;
 
+    if (l->draining || l->dead)
+        return true;
     SL_LIST_EACH(&l->cursors, link)
     {
         sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_lane);

@@ -199,6 +199,28 @@ static bool is_over(const sl_reader *r, const sl_tail *t, sl_generation *g, bool
     return has_next || t->source->gone || g->closed_size == g->size || g->packed;
 }
 
+/* Nobody will write the newline of what stands at the end: our pod ends, and its writer has. */
+static bool ends_torn(const sl_reader *r, const sl_tail *t, sl_generation *g)
+{
+    return r->finishing && t->source->path && g->body == SL_BODY_OPEN && !g->packed &&
+           !sl_source_next(t->source, g) &&
+           sl_generation_is_left(g, SL_STILL_MS, sl_now_ms(r->clock), sl_wall_ns(r->clock));
+}
+
+/* false: it was refused. */
+static bool hand_on_torn(sl_reader *r, sl_tail *t, const sl_generation *g, sl_slice rest)
+{
+    sl_line torn = {rest, !t->inside, true, true};
+
+    if (rest.len == 0 && !t->inside)
+        return true;
+    if (!hand_on(r, t, &torn, rest.len))
+        return false;
+    if (rest.len > 0)
+        remember(t, g, rest.ptr, rest.len); /* else the next look finds other bytes there */
+    return true;
+}
+
 /* Nothing complete is left to read at t->at; `rest` stands behind the last newline. */
 static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice rest)
 {
@@ -206,21 +228,15 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
     uint64_t last = g->end < g->size ? g->end : g->size;
 
     if (!is_over(r, t, g, next != NULL))
-        return SL_TAIL_DONE;
+        return ends_torn(r, t, g) && !hand_on_torn(r, t, g, rest) ? SL_TAIL_FULL : SL_TAIL_DONE;
     if (g->body == SL_BODY_OPEN &&
         t->at.offset + rest.len < (g->end == UINT64_MAX ? g->size : g->end)) {
         if (g->end == UINT64_MAX || g->packed)
             return SL_TAIL_MORE;     /* it grew just now */
         return on_replaced(r, t, g); /* another lane has read more of it: it was cut since */
     }
-    if (rest.len > 0 || t->inside) {
-        sl_line torn = {rest, !t->inside, true, true};
-
-        if (!hand_on(r, t, &torn, rest.len))
-            return SL_TAIL_FULL;
-        if (rest.len > 0)
-            remember(t, g, rest.ptr, rest.len); /* else the next look finds other bytes there */
-    }
+    if (!hand_on_torn(r, t, g, rest))
+        return SL_TAIL_FULL;
     if (g->body == SL_BODY_GONE && t->at.offset < last) {
         r->lost(r->arg, t, g, t->at.offset, last);
         t->at.offset = last;
@@ -366,7 +382,7 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
     if (skip_hole(t, g, data))
         return SL_TAIL_MORE;
     if (!is_named(g, t, data, len, false)) {
-        if (!is_over(r, t, g, sl_source_next(t->source, g) != NULL))
+        if (!is_over(r, t, g, sl_source_next(t->source, g) != NULL) && !ends_torn(r, t, g))
             return SL_TAIL_DONE;
         (void)is_named(g, t, data, len, true); /* its only line never got its newline */
         return at_end(r, t, g, (sl_slice){data, len});
@@ -382,6 +398,15 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
     if (!accepted)
         return SL_TAIL_FULL;
     return *bytes > 0 ? SL_TAIL_MORE : at_end(r, t, g, (sl_slice){data, len});
+}
+
+bool sl_tail_has_rest(const sl_tail *t)
+{
+    const sl_generation *g = sl_source_at(t->source, t->at.seq);
+
+    return g && g->seq == t->at.seq && !g->packed &&
+           (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) &&
+           (t->inside || t->at.offset < g->size);
 }
 
 bool sl_tail_is_over(const sl_reader *r, const sl_tail *t)

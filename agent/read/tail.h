@@ -24,7 +24,9 @@ typedef struct sl_reader {
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;
-    void *arg; /* of these: */
+    bool
+        finishing; /* files are read to their ends: a last line whose writer is still is all of it */
+    void *arg;     /* of these: */
     /* One line, or a piece of one; the slice dies when it returns.
      * returns  false: no room now; the same line comes again at the next sl_tail_read() */
     bool (*line)(void *arg, sl_tail *t, const sl_line *line, sl_place at, uint64_t bytes);
@@ -68,6 +70,9 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes);
 
 /* Everything of the source was read, and there will be no more. */
 bool sl_tail_is_over(const sl_reader *r, const sl_tail *t);
+
+/* Some of its file was read and not handed on, for want of a newline. */
+bool sl_tail_has_rest(const sl_tail *t);
 
 /* g ends at `last`, and its file will not be read any more: what t has not read of it is lost.
  * returns  how far t has read it */

@@ -504,6 +504,41 @@ class Sidecar(Files):
         self.sluice.wait_quiet(0.5)
         self.assertEqual(self.sluice.stop(), 0)
 
+    def test_a_last_line_without_its_newline(self):
+        """Its writer has ended, and its pod goes: it is a record, flagged. If the file stays, what
+        comes in it later is one of its own."""
+        self.start()
+        self.put("app.log", "first")
+        self.settle()
+        with open(self.logs / "app.log", "a") as f:
+            f.write("last wo")
+        (self.logs / "only.log").write_text("only")
+        self.assert_stops(self.sluice)
+        found = {r["message"]: r["log"].get("flags") for r in self.records()}
+        self.assertEqual(found, {"first": None, "last wo": ["partial"], "only": ["partial"]})
+        with open(self.logs / "app.log", "a") as f:
+            f.write("rds\nmore\n")
+        self.sluice.start()
+        agent.until("the rest", lambda: self.sluice.life.records() >= 2)
+        self.assert_stops(self.sluice)
+        self.assertEqual([r["message"] for r in self.records()
+                          if r["log"]["file"]["path"].endswith("app.log")],
+                         ["first", "last wo", "rds", "more"])
+
+    def test_a_lane_that_stands_still_does_not_hold_the_others(self):
+        """What they have read is sent at once, and counts, though the batch was not full."""
+        other = self.folder / "other.jsonl"
+        self.sluice = self.agent(output="stdout", shutdown_timeout="3s")
+        self.sluice.inputs = {"type": "file", "paths": [f"{self.logs}/*.log"]}
+        self.sluice.more["outputs"] = [{"name": "other", "type": "file", "path": str(other),
+                                        "batch": {"max_age": "1h", "max_records": 1000000}}]
+        self.sluice.start(rate=0)
+        lines = [f"{i} " + "x" * 200 for i in range(40000)]
+        self.put("app.log", *lines)
+        self.assertEqual(self.sluice.stop(), 0)
+        with open(other) as f:
+            self.assertEqual([json.loads(line)["message"] for line in f], lines)
+
 
 if __name__ == "__main__":
     unittest.main()
