@@ -133,11 +133,13 @@ static void render_block(sl_cursor *c, uint64_t seq)
 {
     const sl_generation *g = sl_source_at(c->source, seq);
     const sl_pod *pod = c->source->pod;
+    sl_slice id = sl_generation_container_id(g); /* only Docker's paths tell it */
     sl_origin origin = {.namespace = pod->namespace,
                         .pod = pod->pod,
                         .uid = pod->uid,
                         .container = sl_str(c->source->container),
-                        .container_id = sl_generation_container_id(g),
+                        .container_id = id,
+                        .container_runtime = sl_str(id.len > 0 ? "docker" : ""),
                         .path = sl_str(c->source->path ? c->source->path : ""),
                         .fields = c->source->rules->fields,
                         .restart = g->attempt,

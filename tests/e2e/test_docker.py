@@ -7,8 +7,11 @@ import shutil
 import time
 import unittest
 from collections import Counter
+from pathlib import Path
 
 import agent
+
+PEERS = Path(__file__).resolve().parents[1] / "data" / "peers"
 
 ID = "0123456789abcdef" * 4
 
@@ -83,7 +86,42 @@ class Docker(agent.Case):
         self.settle()
         self.put("c")
         self.right()
-        self.assertEqual(self.records()[0]["container"]["id"], ID)
+        self.assertEqual(self.records()[0]["container"], {"id": ID, "runtime": "docker"})
+
+    def of_peer(self, path):
+        """What another agent's tests are fed with, as Docker would have written it; its texts."""
+        lines = (PEERS / path).read_text().splitlines()
+        with open(self.live, "w") as f:
+            for i, line in enumerate(lines):
+                f.write(line.replace('}', f',"stream":"stdout","time":"2026-11-23T04:29:00.{i:09d}Z"}}')
+                        + "\n")
+        return [json.loads(line)["log"] for line in lines]
+
+    def test_t_cri_14_lines_in_pieces(self):
+        """Fluent Bit's samples, and what it says comes out; traces are not one record here."""
+        for name in ("dockermode", "dockermode_splitted_line"):
+            with self.subTest(name):
+                self.of_peer(f"fluent-bit/{name}.log")
+                wanted = [json.loads(line)["log"] for line in
+                          (PEERS / f"fluent-bit/{name}.out").read_text().splitlines()]
+                if not self.sluice.lives:
+                    self.link()
+                self.written += [text[:-1] for text in wanted]
+                self.sluice.start()
+                self.right()
+                self.live.unlink()
+
+    def test_t_cri_11_a_line_that_is_damaged(self):
+        """Beats' sample: 21 lines, of which the seventh has no opening brace."""
+        shutil.copy(PEERS / "beats/docker_corrupted.log", self.live)
+        lines = self.live.read_text().splitlines()
+        self.link()
+        self.sluice.start()
+        agent.until("all of them", lambda: len(self.records()) == 21)
+        self.assert_stops(self.sluice)
+        for i, (record, line) in enumerate(zip(self.records(), lines)):
+            self.assertEqual(record["log"].get("flags"), ["raw"] if i == 6 else None)
+            self.assertEqual(record["message"], line if i == 6 else json.loads(line)["log"][:-1])
 
     def test_it_rotates_them_itself(self):
         for compress in (False, True):
