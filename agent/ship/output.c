@@ -47,6 +47,7 @@ typedef struct trip {
     char *why_again; /* the first RETRY's reason */
     uint32_t asked_ms;
     uint64_t sent_ms;
+    void *data; /* the plugin's */
 } trip;
 
 struct sl_output {
@@ -64,6 +65,8 @@ struct sl_output {
     uint64_t silent_ms; /* since then nothing was answered, while something is out */
     uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
     sl_histogram sent;
+    bool up; /* the far end can be reached, as far as is known */
+    char *up_reason;
     bool complained;        /* and has not delivered since */
     uint64_t complained_at; /* 0: never */
     char *last_words;       /* of give_up() */
@@ -467,12 +470,37 @@ static void count_wire(const sl_host *host, uint64_t bytes)
     output_of(host)->wire_bytes += bytes;
 }
 
+static void set_data(sl_batch *b, void *data)
+{
+    ((trip *)b->output)->data = data;
+}
+
+static void *get_data(const sl_batch *b)
+{
+    return ((const trip *)b->output)->data;
+}
+
+static uint64_t host_now_ms(const sl_host *host)
+{
+    return sl_now_ms(output_of(host)->options.clock);
+}
+
+static void note_up(const sl_host *host, bool up, const char *reason)
+{
+    sl_output *o = output_of(host);
+
+    o->up = up;
+    free(o->up_reason);
+    o->up_reason = sl_strdup(reason ? reason : "");
+}
+
 /* --- its life --- */
 
 static void destroy(sl_output *o)
 {
     free(o->self);
     free(o->last_words);
+    free(o->up_reason);
     free(o);
 }
 
@@ -509,7 +537,12 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
         .log = host_log,
         .wire = count_wire,
         .encoding = options->encoding,
+        .set_data = set_data,
+        .data = get_data,
+        .now_ms = host_now_ms,
+        .up = note_up,
     };
+    o->up = true; /* until somebody finds out */
     if (options->plugin->item_size && options->plugin->item_size != sizeof(sl_item))
         o->host.record = give_their_item;
     if (options->plugin->answer_size && options->plugin->answer_size != sizeof(sl_answer))

@@ -101,12 +101,25 @@ typedef struct sl_option {
 typedef struct sl_batch sl_batch; /* sealed records, bound for one output */
 typedef struct sl_host sl_host;
 
-typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED } sl_outcome;
+/* TOO_MUCH: at once, that is. The host sends halves; a record that was alone and is answered so has
+ * been rejected as too large. */
+typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED, SL_TOO_MUCH } sl_outcome;
+
+/* What an outcome means more exactly. Another outcome's code, or an unknown one, is SL_PLAIN.
+ * KNOWN          DELIVERED: the far end had it already, as its place tells
+ * NOW            RETRY: again at once, and nobody has failed
+ * HOLD           RETRY: its target takes nothing (no such index, no right). Its container alone
+ *                waits, in its order, and is tried again slowly; all others flow
+ * TOO_LARGE      REJECTED: it is longer than the far end takes
+ * FAILURE_STORE  REJECTED: the far end has put it elsewhere, so it is not kept here */
+typedef enum { SL_PLAIN, SL_KNOWN, SL_NOW, SL_HOLD, SL_TOO_LARGE, SL_FAILURE_STORE } sl_answer_code;
 
 typedef struct sl_answer {
     sl_outcome outcome;
-    sl_slice reason;         /* the far end's words; copied */
+    sl_slice reason;         /* the far end's words; copied. Up to their first ':' they say what
+                              * kind of refusal it is */
     uint32_t retry_after_ms; /* 0: the host's own back-off */
+    uint32_t code;           /* sl_answer_code */
 } sl_answer;
 
 /* One record as the far end gets it; its slices live until it is answered. */
@@ -128,7 +141,7 @@ struct sl_host {
     size_t size; /* of this struct, as the host knows it: see SL_HOST_HAS() */
     struct uv_loop_s *loop;
 
-    /* The records still open, framed and one behind the other. */
+    /* The records still open, framed and one behind the other; as gzip if sl_output_ops.gzip said so. */
     sl_slice (*payload)(const sl_batch *);
     /* How many records are still open; they are numbered from 0. */
     uint32_t (*count)(const sl_batch *);
@@ -143,6 +156,14 @@ struct sl_host {
     /* So many bytes went out on the wire, for the metric of that name. */
     void (*wire)(const sl_host *, uint64_t bytes);
     const char *encoding; /* of the records: one of sl_output_ops.encodings */
+    /* The plugin's own pointer beside a batch that is out; NULL at first. */
+    void (*set_data)(sl_batch *, void *data);
+    void *(*data)(const sl_batch *);
+    /* A clock that only goes forward. */
+    uint64_t (*now_ms)(const sl_host *);
+    /* Whether the far end can be reached, for status and metrics; copied. A batch that is delivered or
+     * comes back says so by itself. */
+    void (*up)(const sl_host *, bool up, const char *reason);
 };
 
 /* sl_output_ops.flags */
@@ -185,6 +206,9 @@ typedef struct sl_output_ops {
      * NULL. `self` is filled in and not open; the texts live as long as it. */
     void (*frame)(const void *self, const char **before, const char **after);
     uint32_t flags; /* SL_TARGET_IS_PATH and so on */
+    /* The level of gzip (1 to 9) in which it wants its payloads; 0, or NULL here: as they are. `self`
+     * is filled in and not open. Single records are never compressed. */
+    int (*gzip)(const void *self);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

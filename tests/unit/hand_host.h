@@ -1,5 +1,6 @@
 /* hand_host.h - a host for one output plugin, driven by hand: a batch is a list of texts, and what
- * the plugin answers stands there as letters, one for each record: D delivered, R again, X rejected.
+ * the plugin answers stands there as letters, one for each record: D delivered, R again, X rejected,
+ * S split; the last answer's code stands beside them.
  *
  * It defines its own struct sl_batch, which is opaque to a plugin: so nothing of the agent takes
  * part but the plugin itself. */
@@ -19,6 +20,8 @@ struct sl_batch {
     char *answers;
     char reason[512];     /* the last one */
     const char **targets; /* of each record; NULL: none */
+    uint32_t code;        /* of the last answer */
+    void *data;
 };
 
 typedef struct sl_hand_host {
@@ -28,6 +31,8 @@ typedef struct sl_hand_host {
     void *self;
     sl_buf said; /* what it logged, a line each */
     char gave_up[128];
+    uint64_t ms; /* its clock, turned by hand */
+    bool up;
 } sl_hand_host;
 
 static inline sl_slice sl_hand_payload(const sl_batch *b)
@@ -55,9 +60,10 @@ static inline void sl_hand_answer(sl_batch *b, uint32_t first, uint32_t n, const
     ck_assert_uint_le(first + n, b->count);
     for (uint32_t i = first; i < first + n; i++) {
         ck_assert_int_eq(b->answers[i], '.');
-        b->answers[i] = "DRX"[answer->outcome];
+        b->answers[i] = "DRXS"[answer->outcome];
     }
     b->unanswered -= n;
+    b->code = answer->code;
     snprintf(b->reason, sizeof b->reason, "%.*s", (int)answer->reason.len,
              answer->reason.ptr ? answer->reason.ptr : "");
 }
@@ -84,6 +90,27 @@ static inline void sl_hand_log(const sl_host *host, sl_level level, const char *
     sl_buf_add_format(&h->said, "%d %s\n", (int)level, text);
 }
 
+static inline void sl_hand_set_data(sl_batch *b, void *data)
+{
+    b->data = data;
+}
+
+static inline void *sl_hand_data(const sl_batch *b)
+{
+    return b->data;
+}
+
+static inline uint64_t sl_hand_now_ms(const sl_host *host)
+{
+    return SL_CONTAINER_OF(host, sl_hand_host, host)->ms;
+}
+
+static inline void sl_hand_up(const sl_host *host, bool up, const char *reason)
+{
+    (void)reason;
+    SL_CONTAINER_OF(host, sl_hand_host, host)->up = up;
+}
+
 /* self   plugin->self_size bytes with the options filled in */
 static inline sl_err sl_hand_open_encoded(sl_hand_host *h, const sl_plugin *plugin,
                                           const void *self, const char *encoding)
@@ -97,7 +124,11 @@ static inline sl_err sl_hand_open_encoded(sl_hand_host *h, const sl_plugin *plug
                                  .answer = sl_hand_answer,
                                  .give_up = sl_hand_give_up,
                                  .log = sl_hand_log,
-                                 .encoding = encoding}};
+                                 .encoding = encoding,
+                                 .set_data = sl_hand_set_data,
+                                 .data = sl_hand_data,
+                                 .now_ms = sl_hand_now_ms,
+                                 .up = sl_hand_up}};
     ck_assert_int_eq(uv_loop_init(&h->loop), 0);
     h->self = sl_alloc(plugin->self_size);
     memcpy(h->self, self, plugin->self_size);
