@@ -7,8 +7,8 @@
 # Needs root or sudo only if something is missing. Debian 12 and later, and Ubuntu.
 set -eu
 
-build='build-essential cmake ninja-build pkg-config libuv1-dev zlib1g-dev libyaml-dev libmsgpack-dev
-libmd-dev libmicrohttpd-dev'
+build='build-essential cmake ninja-build pkg-config libuv1-dev zlib1g-dev libisal-dev libyaml-dev
+libmsgpack-dev libmd-dev libmicrohttpd-dev'
 test='check clang clang-format clang-tidy valgrind python3 python3-msgpack
  python3-yaml prometheus'
 

@@ -1,6 +1,8 @@
 /* version.c - `sluice version`: ours, and the libraries' that run with it. */
 #include "cli/cli.h"
 
+#include "shape/compress.h"
+
 #include <msgpack.h>
 #include <uv.h>
 #include <yaml.h>
@@ -13,7 +15,7 @@ int sl_cli_version(const sl_cli_args *args)
     } parts[] = {
         {"sluice", SL_VERSION},           {"libuv", uv_version_string()},
         {"zlib", zlibVersion()},          {"libyaml", yaml_get_version_string()},
-        {"msgpack-c", msgpack_version()},
+        {"msgpack-c", msgpack_version()}, {"gzip", sl_gzip_library()},
     };
     sl_buf out = {0};
     int code;
