@@ -14,6 +14,7 @@
 #include "read/decode_cri.h"
 #include "read/join.h"
 #include "read/peek.h"
+#include "shape/compress.h"
 
 #include <stdlib.h>
 
@@ -394,7 +395,7 @@ static bool is_caught_up(const sl_cursor *c)
 {
     const sl_generation *g = c->tail.generation;
 
-    return !sl_link_is_in(&c->ready) && !c->tail.warming && g &&
+    return !sl_link_is_in(&c->ready) && !c->account.waiting && !c->tail.warming && g &&
            (sl_source_next(c->source, g) == NULL || sl_generation_is_live(g));
 }
 
@@ -453,7 +454,7 @@ static void resume(sl_lane *l)
 
 static void make_ready(sl_cursor *c)
 {
-    if (sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) ||
+    if (sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) || c->account.waiting ||
         (c->lane->finishing && !c->source->path))
         return;
     sl_list_append(&c->lane->ready, &c->ready);
@@ -513,12 +514,13 @@ static void on_turn(uv_idle_t *idle)
 
 /* --- answers --- */
 
-static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
+static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n,
+                       const sl_verdict *verdict)
 {
     sl_lane *l = arg;
 
     /* moves the frontiers; a timer saves them */
-    sl_ledger_settle(b, first, n, answer->outcome, sl_wall_ns(l->options.clock), &l->delays);
+    sl_ledger_settle(b, first, n, verdict, sl_wall_ns(l->options.clock), &l->delays);
     SL_LIST_EACH_SAFE(&l->rewinding, link)
     begin_anew(SL_CONTAINER_OF(link, sl_cursor, rewinding));
     l->options.changed(l->options.arg);
@@ -537,6 +539,46 @@ static void on_emptied(void *arg, sl_batch *b)
     l->paused = false;
     seal_if_wanted(l);
     resume(l);
+}
+
+static void on_whose(void *arg, const sl_account *a, sl_whose *out)
+{
+    const sl_cursor *c = SL_CONTAINER_OF(a, sl_cursor, account);
+
+    (void)arg;
+    *out = (sl_whose){c->source->pod->namespace, c->source->pod->pod, sl_str(c->source->container)};
+}
+
+static void say_of(const sl_lane *l, const sl_cursor *c, sl_level level, const char *what,
+                   const char *reason, const char *words)
+{
+    const sl_pod *p = c->source->pod;
+    char *namespace = sl_strndup(p->namespace.ptr, p->namespace.len);
+    char *pod = sl_strndup(p->pod.ptr, p->pod.len);
+
+    sl_log_fields(l->options.log, level, what, "output", l->options.name, "namespace", namespace,
+                  "pod", pod, "container", c->source->container, reason ? "reason" : NULL, reason,
+                  "error", words, NULL);
+    free(namespace);
+    free(pod);
+}
+
+static void on_waits(void *arg, sl_account *a, const char *words)
+{
+    const sl_lane *l = arg;
+    sl_cursor *c = SL_CONTAINER_OF(a, sl_cursor, account);
+
+    sl_list_remove(&c->ready);
+    say_of(l, c, SL_LOG_WARN, "container waits: its records are not taken; tries again slowly",
+           a->waiting, words);
+}
+
+static void on_flows(void *arg, sl_account *a)
+{
+    sl_cursor *c = SL_CONTAINER_OF(a, sl_cursor, account);
+
+    say_of(arg, c, SL_LOG_INFO, "container flows again", NULL, NULL);
+    make_ready(c);
 }
 
 /* --- sources --- */
@@ -635,6 +677,7 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     sl_list_remove(&c->in_lane);
     sl_list_remove(&c->ready);
     sl_list_remove(&c->rewinding);
+    sl_list_remove(&c->account.waits);
     sl_block_free(c->block);
     free(c);
 }
@@ -847,6 +890,7 @@ bool sl_lane_look(const sl_lane *l, const sl_source *s, sl_lane_view *out)
         out->oldest_ns = sl_peek_oldest_ns(&c->tail);
     for (int i = 0; i < SL_STREAMS; i++)
         out->positions[i] = frontier_of(c, (sl_stream)i);
+    out->waiting = c->account.waiting ? c->account.waiting : sl_output_waits_for(l->output);
     return true;
 }
 
@@ -871,7 +915,9 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
 {
     sl_lane *l = sl_alloc(sizeof *l);
     sl_output_options output = options->output;
-    uint64_t enough = (options->output.max_in_flight + UINT64_C(3)) * 2 * options->max_bytes;
+    bool packs = sl_output_gzip_level(options->output.plugin, options->output.self) > 0;
+    uint64_t each = (packs ? UINT64_C(3) : 2) * options->max_bytes; /* with its rows, and packed */
+    uint64_t enough = (options->output.max_in_flight + UINT64_C(3)) * each;
     uint64_t share = options->memory / 4 * 3;
     sl_err err;
 
@@ -879,7 +925,12 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     l->options = *options;
     output.arg = l;
     output.settled = on_settled;
+    output.whose = on_whose;
+    output.waits = on_waits;
+    output.flows = on_flows;
     output.emptied = on_emptied;
+    output.pool = &l->pool;
+    output.gzip = sl_gzip;
     output.gave_up = on_gave_up;
     output.closed = on_closed;
     err = sl_output_new(&output, &l->output);
@@ -904,6 +955,7 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     /* More batches than keep the output busy would only be memory: the files are the queue. */
     sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
                        (uint32_t)options->max_records);
+    l->pool.packed_bound = packs ? sl_gzip_bound : NULL;
     l->encoder = sl_encoder_new(&options->encoder);
     uv_idle_init(options->loop, &l->turn);
     uv_timer_init(options->loop, &l->age);

@@ -104,6 +104,7 @@ typedef struct sl_lane_view {
     uint64_t unread;                /* bytes, as of the last sl_peek_sizes() */
     int64_t oldest_ns;              /* when the first of them was written; 0: none, or not known */
     sl_place positions[SL_STREAMS]; /* the frontiers; seq 0: nothing was read yet */
+    const char *waiting;            /* why nothing of it is read for now; NULL: it flows */
 } sl_lane_view;
 
 /* false: it does not follow s, and *out is untouched. */

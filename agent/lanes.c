@@ -142,6 +142,12 @@ static sl_err open_lane(sl_agent *a, const sl_output_config *o, sl_lane **out)
                    .encoding = sl_encoding_names[o->encoding],
                    .retry_initial_ms = o->retry_initial_ms,
                    .retry_max_ms = o->retry_max_ms,
+                   .retry_limit = o->retry_limit,
+                   .dead_dir = a->config->state_dir,
+                   .dead_max_bytes = o->dead_max_bytes,
+                   .dead_drop = o->dead_when_full == SL_DEAD_DROP,
+                   .storm_goes_on = o->reject_storm == SL_STORM_CONTINUE,
+                   .packers = &a->packers,
                    .max_in_flight = (uint32_t)o->max_in_flight,
                    .loop = &a->loop,
                    .clock = a->clock,
@@ -160,6 +166,7 @@ sl_err sl_lanes_open(sl_agent *a)
     const sl_config *config = a->config;
     sl_err err = 0;
 
+    sl_packers_init(&a->packers);
     a->lanes = sl_alloc(config->output_count * sizeof(sl_lane *));
     while (!err && a->lane_count < config->output_count) {
         err = open_lane(a, &config->outputs[a->lane_count], &a->lanes[a->lane_count]);

@@ -53,6 +53,7 @@ struct sl_agent {
     sl_pin **pins;           /* of them */
     size_t discover_count;
     sl_follow follow;
+    sl_packers packers; /* of all lanes */
     sl_lane **lanes;
     size_t lane_count;
     size_t lanes_open, lanes_dead;

@@ -79,6 +79,8 @@ const char *sl_strerror(sl_err err)
         return "held by somebody else";
     case SL_E_NEWER:
         return "written by a newer version of sluice";
+    case SL_E_FULL:
+        return "it has as much as it may have";
 #define TEXT_OF(name, text) \
     case UV_##name:         \
         return text;

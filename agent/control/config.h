@@ -13,6 +13,8 @@
 #include "shape/select.h"
 
 typedef enum { SL_JOIN_NOW, SL_JOIN_BEGINNING } sl_join_at;
+typedef enum { SL_DEAD_WAIT, SL_DEAD_DROP } sl_dead_full;
+typedef enum { SL_STORM_WAIT, SL_STORM_CONTINUE } sl_reject_storm;
 typedef enum { SL_FOLLOW_AUTO, SL_FOLLOW_POLL } sl_follow_mode;
 
 typedef enum { SL_INPUT_PODS, SL_INPUT_FILES } sl_input_type;
@@ -54,7 +56,10 @@ typedef struct sl_output_config {
     sl_frame_templates frame; /* owned */
     uint64_t max_bytes, max_records, max_age_ms;
     uint64_t max_in_flight;
-    uint64_t retry_initial_ms, retry_max_ms;
+    uint64_t retry_initial_ms, retry_max_ms, retry_limit;
+    uint64_t dead_max_bytes;
+    int dead_when_full; /* sl_dead_full */
+    int reject_storm;   /* sl_reject_storm */
 } sl_output_config;
 
 typedef struct sl_config {

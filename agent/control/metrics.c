@@ -289,8 +289,6 @@ static double pinned_bytes(const sl_subject *s)
 
 static void add_agent(const writing *w)
 {
-    static const char *const waits[] = {"metadata",    "topic",        "index",
-                                        "dead_letter", "reject_storm", NULL};
     static const char *const results[] = {"success", "failure", NULL};
     sl_buf *out = w->out;
 
@@ -301,7 +299,9 @@ static void add_agent(const writing *w)
         "Disk that deleted log files take because they are held open; what pin.max_bytes bounds.",
         pinned_bytes(w->subject));
     add_head(out, "sluice_waiting_sources", "gauge", "Containers that wait, by what for.");
-    add_zeros(out, "sluice_waiting_sources", "reason", waits); /* nothing here can make one wait */
+    for (int i = 0; i < SL_WAITS; i++)
+        sl_buf_add_format(out, "sluice_waiting_sources{reason=\"%s\"} %u\n", sl_wait_names[i],
+                          w->survey.waiting[i]);
     add_one(out, "sluice_inotify_overflows_total", "counter",
             "How often the kernel's queue of events was full, and everything was looked at anew.",
             (double)w->subject->overflows);

@@ -140,6 +140,10 @@ static void add_output(sl_buf *out, const char *name, const sl_source *s, const 
     sl_buf_add_format(out, ",\"oldest_unread_seconds\":%.3f",
                       age_ns > 0 ? (double)age_ns / 1e9 : 0.0);
     add_positions(out, s, view);
+    if (view->waiting) {
+        sl_buf_add_text(out, ",");
+        add_text(out, "waiting", sl_str(view->waiting));
+    }
     sl_buf_add_text(out, "}");
 }
 

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+const char *const sl_wait_names[SL_WAITS] = {"metadata", "topic", "index", "dead_letter",
+                                             "reject_storm"};
+
 struct surveying {
     const sl_subject *subject;
     sl_survey *survey;
@@ -15,10 +18,27 @@ static int64_t older(int64_t a, int64_t b)
     return !a || (b && b < a) ? b : a;
 }
 
+/* Adds one for each reason that is in the set. */
+static void count_waits(sl_survey *v, unsigned reasons)
+{
+    for (int i = 0; i < SL_WAITS; i++)
+        v->waiting[i] += reasons >> i & 1;
+}
+
+static unsigned reason_of(const char *waiting)
+{
+    for (int i = 0; waiting && i < SL_WAITS; i++) {
+        if (!strcmp(waiting, sl_wait_names[i]))
+            return 1u << i;
+    }
+    return 0;
+}
+
 static void look_at_source(void *arg, sl_source *s)
 {
     struct surveying *at = arg;
     sl_lane_view view;
+    unsigned waits = 0;
 
     at->survey->source_count++;
     sl_peek_sizes(s);
@@ -32,7 +52,9 @@ static void look_at_source(void *arg, sl_source *s)
         t->unread += view.unread;
         t->oldest_ns = older(t->oldest_ns, view.oldest_ns);
         t->sources++;
+        waits |= reason_of(view.waiting);
     }
+    count_waits(at->survey, waits);
 }
 
 void sl_survey_init(sl_survey *v, const sl_subject *s)

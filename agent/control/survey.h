@@ -34,9 +34,16 @@ typedef struct sl_tally {
 
 #define SL_TALLIES (SL_NAMESPACES + 1) /* one for all other namespaces */
 
+/* What a source can wait for. */
+#define SL_WAITS 5
+
+/* "metadata", "topic", "index", "dead_letter", "reject_storm" */
+extern const char *const sl_wait_names[SL_WAITS];
+
 typedef struct sl_survey {
     int64_t now_ns;
     uint32_t source_count;
+    uint32_t waiting[SL_WAITS]; /* sources that wait in some lane, by what for */
     size_t lane_count;
     sl_tally *tallies; /* SL_TALLIES for each lane, by namespace */
 } sl_survey;

@@ -23,6 +23,7 @@ static void destroy(sl_batch *b)
     free(b->payload);
     free(b->rows);
     free(b->marks);
+    free(b->packed);
     free(b);
 }
 
@@ -53,11 +54,29 @@ static uint32_t rows_for(const sl_batch_pool *p, size_t cap)
     return p->max_records && p->max_records < rows ? p->max_records : (uint32_t)rows;
 }
 
+static uint64_t memory_of(const sl_batch_pool *p, size_t cap, uint32_t rows)
+{
+    return cap + rows * sizeof(sl_row) + (p->packed_bound ? p->packed_bound(cap) : 0);
+}
+
+static sl_batch *allocate(const sl_batch_pool *p, size_t cap, uint32_t rows)
+{
+    sl_batch *b = sl_alloc(sizeof *b);
+
+    b->payload = sl_alloc_raw(cap);
+    b->rows = sl_alloc_raw(rows * sizeof *b->rows);
+    b->packed = p->packed_bound ? sl_alloc_raw(p->packed_bound(cap)) : NULL;
+    b->cap = cap;
+    b->row_cap = rows;
+    sl_list_init(&b->link);
+    return b;
+}
+
 sl_batch *sl_batch_new(sl_batch_pool *p, size_t bytes)
 {
     size_t cap = bytes > p->max_bytes ? bytes : p->max_bytes;
     uint32_t rows = bytes > p->max_bytes ? 1 : rows_for(p, cap); /* a large record travels alone */
-    uint64_t held = cap + rows * sizeof(sl_row);
+    uint64_t held = memory_of(p, cap, rows);
     sl_batch *b;
 
     SL_ASSERT(cap <= UINT32_MAX);
@@ -67,12 +86,7 @@ sl_batch *sl_batch_new(sl_batch_pool *p, size_t bytes)
         b = SL_CONTAINER_OF(p->idle.next, sl_batch, link);
         sl_list_remove(&b->link);
     } else {
-        b = sl_alloc(sizeof *b);
-        b->payload = sl_alloc_raw(cap);
-        b->rows = sl_alloc_raw(rows * sizeof *b->rows);
-        b->cap = cap;
-        b->row_cap = rows;
-        sl_list_init(&b->link);
+        b = allocate(p, cap, rows);
     }
     b->texts = cap;
     b->held = held;
@@ -85,16 +99,31 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b)
     for (uint32_t i = 0; i < b->mark_count; i++) {
         sl_mark *m = b->marks[i];
 
+        if (!m)
+            continue; /* carved out */
         sl_list_remove(&m->link);
         sl_list_append(&p->idle_marks, &m->link);
     }
     sl_gate_give(&p->gate, b->held);
     b->used = b->row_count = b->mark_count = b->unanswered = 0;
+    b->limit = b->shown = b->tries = 0;
+    b->packed_len = 0;
+    b->probe = false;
     b->output = NULL;
-    if (b->cap == p->max_bytes)
+    if (b->cap == p->max_bytes && !b->carved)
         sl_list_prepend(&p->idle, &b->link); /* the one whose pages are warmest goes out first */
     else
         destroy(b);
+}
+
+static uint32_t add_mark(sl_batch *b, sl_mark *m)
+{
+    if (b->mark_count == b->mark_cap) {
+        b->mark_cap = b->mark_cap ? b->mark_cap * 2 : 16;
+        b->marks = sl_realloc(b->marks, b->mark_cap * sizeof *b->marks);
+    }
+    b->marks[b->mark_count] = m;
+    return b->mark_count++;
 }
 
 uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_stream stream,
@@ -111,12 +140,7 @@ uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_st
     *m = (sl_mark){.account = account, .stream = stream};
     sl_list_init(&m->link);
     memcpy(m->name, name, SL_NAME_LEN);
-    if (b->mark_count == b->mark_cap) {
-        b->mark_cap = b->mark_cap ? b->mark_cap * 2 : 16;
-        b->marks = sl_realloc(b->marks, b->mark_cap * sizeof *b->marks);
-    }
-    b->marks[b->mark_count] = m;
-    return b->mark_count++;
+    return add_mark(b, m);
 }
 
 /* Behind its length; so it is never at 0. */
@@ -159,14 +183,29 @@ uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN])
     return (uint32_t)b->texts;
 }
 
+uint32_t sl_batch_show(sl_batch *b)
+{
+    uint32_t shown = b->limit && b->limit < b->row_count ? b->limit : b->row_count;
+
+    if (shown != b->shown)
+        b->packed_len = 0;
+    b->shown = shown;
+    return shown;
+}
+
+sl_slice sl_batch_plain(const sl_batch *b)
+{
+    return (sl_slice){b->payload, b->shown < b->row_count ? b->rows[b->shown].at : b->used};
+}
+
 sl_slice sl_batch_payload(const sl_batch *b)
 {
-    return (sl_slice){b->payload, b->used};
+    return b->packed_len ? (sl_slice){b->packed, b->packed_len} : sl_batch_plain(b);
 }
 
 uint32_t sl_batch_count(const sl_batch *b)
 {
-    return b->row_count;
+    return b->shown;
 }
 
 void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out)
@@ -204,23 +243,135 @@ bool sl_batch_keep_unsettled(sl_batch *b)
 
     for (uint32_t i = b->row_count;
          i-- > 0;) { /* backwards: the first one left has the last word */
-        if (b->rows[i].again)
+        if (b->rows[i].fate != SL_FATE_SETTLED)
             b->marks[b->rows[i].mark]->first.offset = b->rows[i].offset;
     }
     for (uint32_t i = 0; i < b->row_count; i++) {
         sl_row row = b->rows[i];
 
-        if (!row.again)
+        if (row.fate == SL_FATE_SETTLED)
             continue;
         memmove(b->payload + used, b->payload + row.at, row.len);
         if (row.time < row.at + row.len) /* else it does not stand in the payload */
             row.time -= row.at - (uint32_t)used;
         row.at = (uint32_t)used;
-        row.answered = row.again = false;
+        row.answered = false;
+        row.fate = SL_FATE_SETTLED;
         used += row.len;
         b->rows[kept++] = row;
     }
     b->used = used;
     b->row_count = kept;
+    b->shown = 0;
+    b->packed_len = 0;
     return kept > 0;
+}
+
+/* --- carving --- */
+
+static bool time_is_beside(const sl_row *row)
+{
+    return row->time >= row->at + row->len;
+}
+
+/* What rows say beside the payload, as it goes from one arena to another: the last text stays in mind,
+ * since the next row mostly says the same. */
+typedef struct carried {
+    uint32_t from, to;
+} carried;
+
+static size_t text_room(const sl_batch *b, carried *last, uint32_t at)
+{
+    if (!at || at == last->from)
+        return 0;
+    last->from = at;
+    return kept(b, at).len + SL_TEXT_BYTES;
+}
+
+static uint32_t carry_text(sl_batch *to, const sl_batch *b, carried *last, uint32_t at)
+{
+    if (at && at != last->from)
+        *last = (carried){at, keep(to, kept(b, at))};
+    return at ? last->to : 0;
+}
+
+static void carry_row(sl_batch *to, const sl_batch *b, const sl_row *row, carried last[2])
+{
+    sl_row *copy = &to->rows[to->row_count++];
+
+    *copy = *row;
+    copy->at = (uint32_t)to->used;
+    memcpy(to->payload + to->used, b->payload + row->at, row->len);
+    to->used += row->len;
+    copy->target = carry_text(to, b, &last[0], row->target);
+    copy->key = carry_text(to, b, &last[1], row->key);
+    copy->time = time_is_beside(row) ? sl_batch_keep_time(to, b->payload + row->time)
+                                     : row->time - row->at + copy->at;
+}
+
+/* Takes the marks that leave out of b, and notes in `numbers` what each is called in `to`. */
+static void carry_marks(sl_batch *to, sl_batch *b, uint32_t *numbers,
+                        bool (*leaves)(const sl_account *))
+{
+    for (uint32_t i = 0; i < b->mark_count; i++) {
+        sl_mark *m = b->marks[i];
+
+        numbers[i] = UINT32_MAX;
+        if (!m || m->records == 0 || !leaves(m->account))
+            continue;
+        numbers[i] = add_mark(to, m);
+        b->marks[i] = NULL;
+    }
+}
+
+static size_t room_to_carve(const sl_batch *b, bool (*leaves)(const sl_account *), uint32_t *rows)
+{
+    carried last[2] = {{0}};
+    size_t bytes = 0;
+
+    *rows = 0;
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        const sl_row *row = &b->rows[i];
+
+        if (!leaves(b->marks[row->mark]->account))
+            continue;
+        bytes += row->len + text_room(b, &last[0], row->target) + text_room(b, &last[1], row->key) +
+                 (time_is_beside(row) ? SL_TIME_LEN : 0);
+        ++*rows;
+    }
+    return bytes;
+}
+
+sl_batch *sl_batch_carve(sl_batch_pool *p, sl_batch *b, bool (*leaves)(const sl_account *))
+{
+    carried last[2] = {{0}};
+    uint32_t rows, *numbers;
+    size_t bytes = room_to_carve(b, leaves, &rows);
+    sl_batch *to;
+
+    if (rows == 0)
+        return NULL;
+    to = allocate(p, bytes, rows);
+    to->texts = bytes;
+    to->carved = true;
+    to->epoch = b->epoch; /* it keeps b's place in every queue */
+    to->tries = b->tries;
+    to->held = memory_of(p, bytes, rows);
+    sl_gate_force(&p->gate, to->held);
+    numbers = sl_alloc(b->mark_count * sizeof *numbers);
+    carry_marks(to, b, numbers, leaves);
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        sl_row *row = &b->rows[i];
+
+        row->fate = SL_FATE_LATER;
+        if (numbers[row->mark] == UINT32_MAX)
+            continue;
+        carry_row(to, b, row, last);
+        to->rows[to->row_count - 1].mark = numbers[row->mark];
+        to->rows[to->row_count - 1].fate = SL_FATE_SETTLED;
+        row->fate = SL_FATE_SETTLED;
+    }
+    free(numbers);
+    (void)sl_batch_keep_unsettled(b);
+    return to;
 }

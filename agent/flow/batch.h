@@ -46,10 +46,18 @@ typedef struct sl_row {
     uint64_t bytes;         /* of the file */
     uint32_t target, key;   /* where they stand in the arena; 0: none */
     uint32_t time;          /* where its SL_TIME_LEN bytes do */
-    uint32_t piece : 30;    /* of the place */
+    uint32_t piece : 29;    /* of the place */
     bool answered : 1;      /* since it was sent last */
-    bool again : 1;         /* that answer was RETRY */
+    unsigned fate : 2;      /* sl_fate: what that answer means for it */
 } sl_row;
+
+/* What becomes of a row that was answered. */
+typedef enum {
+    SL_FATE_SETTLED, /* delivered, or refused */
+    SL_FATE_AGAIN,   /* its sending failed */
+    SL_FATE_LATER,   /* it has not had its turn, and nobody failed */
+    SL_FATE_HELD     /* it waits with its container */
+} sl_fate;
 
 struct sl_batch {
     sl_link link; /* in the queue, or in the pool */
@@ -60,7 +68,15 @@ struct sl_batch {
     uint32_t row_count, row_cap;
     sl_mark **marks; /* in the order of their first record */
     uint32_t mark_count, mark_cap;
-    uint32_t unanswered; /* rows, while it is out */
+    uint32_t limit;      /* rows that go out at once; 0: all */
+    uint32_t shown;      /* rows that are out, or packed to go out: the first ones */
+    uint32_t unanswered; /* of them, while it is out */
+    uint32_t tries;      /* how often the rows that are left have failed */
+    char *packed;        /* those that are shown, compressed; NULL: this pool does not compress */
+    size_t packed_len;   /* 0: not yet */
+    bool packing;        /* the pool's threads read the payload and write `packed` */
+    bool carved;         /* made by sl_batch_carve() */
+    bool probe;          /* was held, and is on its way once more */
     uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */
     uint64_t held;       /* of the pool's gate */
     void *output;        /* its output's, while it is out; else NULL */
@@ -69,6 +85,7 @@ struct sl_batch {
 /* Where a lane's batches come from and go back to, so that pages once touched are used again. */
 typedef struct sl_batch_pool {
     sl_gate gate;
+    size_t (*packed_bound)(size_t len); /* NULL: payloads are not compressed */
     size_t max_bytes;
     uint32_t max_records;
     uint64_t epoch;
@@ -133,15 +150,23 @@ uint32_t sl_batch_mark(sl_batch_pool *p, sl_batch *b, sl_account *account, sl_st
                        const char name[SL_NAME_LEN]);
 
 /* --- after sealing --- */
+/* The first `limit` rows are what is sent next. Returns how many. */
+uint32_t sl_batch_show(sl_batch *b);
+/* What is shown: as it is, and as the far end wants it. */
+sl_slice sl_batch_plain(const sl_batch *b);
 sl_slice sl_batch_payload(const sl_batch *b);
 uint32_t sl_batch_count(const sl_batch *b);
 void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out);
 
 /* Row i was answered for good: it leaves its mark. A mark without records leaves its account's queue. */
 void sl_batch_settle_row(sl_batch *b, uint32_t i);
-/* What is left after all rows were answered: rows with `again` move to the front, as the same batch,
- * their `answered` and `again` cleared and their marks' `first` moved on; the others, all settled, go.
+/* What is left after all rows were answered: rows that are not settled move to the front, as the same
+ * batch, their `answered` and `fate` cleared and their marks' `first` moved on; the others go.
  * returns  false: nothing is left */
 bool sl_batch_keep_unsettled(sl_batch *b);
+/* After that: all rows of the marks that `leaves` says move into a batch of their own, of just their
+ * size, which the gate counts even when it is full. Their marks go with them.
+ * returns  NULL: there are none */
+sl_batch *sl_batch_carve(sl_batch_pool *p, sl_batch *b, bool (*leaves)(const sl_account *));
 
 #endif

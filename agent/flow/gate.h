@@ -27,6 +27,14 @@ static inline SL_MUST_USE bool sl_gate_take(sl_gate *g, uint64_t bytes)
     return true;
 }
 
+/* For what is held already, and is about to move from one holder to another. */
+static inline void sl_gate_force(sl_gate *g, uint64_t bytes)
+{
+    g->held += bytes;
+    if (g->held > g->peak)
+        g->peak = g->held;
+}
+
 static inline void sl_gate_give(sl_gate *g, uint64_t bytes)
 {
     SL_ASSERT(bytes <= g->held);

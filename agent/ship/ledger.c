@@ -80,6 +80,19 @@ void sl_account_begin(sl_account *a, sl_place at)
         a->part[s] = (sl_place){0};
 }
 
+static void count(sl_books *books, const sl_row *row, const sl_verdict *v)
+{
+    if (v->end == SL_END_DELIVERED) {
+        books->delivered += row->bytes;
+        books->delivered_records++;
+    } else if (v->end == SL_END_DEAD) {
+        books->dead_lettered[v->dead] += row->bytes;
+        books->dead_lettered_records[v->dead]++;
+    } else {
+        books->dropped[v->dropped] += row->bytes;
+    }
+}
+
 /* How many rows from i to end belong to the same mark as row i. */
 static uint32_t run_of(const sl_batch *b, uint32_t i, uint32_t end)
 {
@@ -105,21 +118,13 @@ static void count_delays(const sl_batch *b, uint32_t first, uint32_t end, int64_
     }
 }
 
-void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome, int64_t now_ns,
-                      sl_histogram *delays)
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *verdict,
+                      int64_t now_ns, sl_histogram *delays)
 {
-    if (outcome == SL_DELIVERED)
+    if (verdict->end == SL_END_DELIVERED)
         count_delays(b, first, first + n, now_ns, delays);
     for (uint32_t i = first; i < first + n; i++) {
-        sl_account *a = b->marks[b->rows[i].mark]->account;
-
-        if (outcome == SL_DELIVERED) {
-            a->books.delivered += b->rows[i].bytes;
-            a->books.delivered_records++;
-        } else {
-            /* until there is a dead letter to put it in */
-            a->books.dropped[SL_DROPPED_DEAD_LETTER_FULL] += b->rows[i].bytes;
-        }
+        count(&b->marks[b->rows[i].mark]->account->books, &b->rows[i], verdict);
         sl_batch_settle_row(b, i);
     }
 }

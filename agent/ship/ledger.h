@@ -37,6 +37,9 @@ struct sl_account {
     uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
     uint64_t marked_epoch;
     sl_books books;
+    const char *waiting; /* why nothing of it is read for now; NULL: it flows. See ship/hold.h */
+    bool held;           /* nothing of it is sent */
+    sl_link waits;       /* among those that wait */
 };
 
 void sl_account_init(sl_account *a);
@@ -68,11 +71,21 @@ bool sl_account_is_out(const sl_account *a);
 /* Nothing is open and nothing unsettled. */
 bool sl_account_is_settled(const sl_account *a);
 
+/* What became of rows in the end. */
+typedef enum { SL_END_DELIVERED, SL_END_DEAD, SL_END_DROPPED } sl_end;
+
+typedef struct sl_verdict {
+    sl_end end;
+    sl_dead_reason dead;    /* SL_END_DEAD */
+    sl_drop_reason dropped; /* SL_END_DROPPED */
+    const char *words;      /* the far end's; NULL: delivered */
+} sl_verdict;
+
 /* Rows first .. first + n - 1 of b are answered for good.
  * delays  of those delivered, until now_ns: counted for each run of one mark's records as if all had
  *         been written with its first one, so late rather than early by a batch's age at most */
-void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, sl_outcome outcome, int64_t now_ns,
-                      sl_histogram *delays);
+void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *verdict,
+                      int64_t now_ns, sl_histogram *delays);
 
 /* Says what was lost: which container, which generation, which bytes; counting is the caller's. */
 typedef struct sl_loss {

@@ -1,27 +1,18 @@
 /* output.c - see output.h.
  *
- * The state is written by enter() alone. A plugin may answer whenever it likes, from within send()
+ * The state is written by sl_output_enter() alone. A plugin may answer whenever it likes, from within send()
  * too; a batch whose records are all answered stands in `home` until the loop's next turn, which
  * deals with it outside of the plugin: so nothing recurses, however many batches are waiting.
  *
- * Owns     the plugin's instance; trips; batches from put() until `emptied`
- * Thread   the loop's; wake() alone comes from any, through base/post.h
- * Limits   a reason is kept up to 512 bytes; a far end may ask us to wait for 10 minutes at most */
-#include "ship/output.h"
+ *   put -> queue -> (sift: who is held goes aside) -> (pack) -> send
+ *   answered -> home -> on_home -> (refused: bury) -> finish -> gone, or back into the queue
+ *
+ * Owns     the plugin's instance; trips; batches from put() until `emptied` */
+#include "ship/output_in.h"
 
-#include "base/post.h"
-#include "ship/queue.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define BIT(n)           (1u << (n))
-#define MAX_REASON       512
-#define MAX_ASKED_MS     600000
-#define COMPLAIN_EACH_MS 60000
-
-typedef enum { OUT_OPEN, OUT_BACKOFF, OUT_CLOSING, OUT_CLOSED, OUT_STATES } out_state;
+#define BIT(n) (1u << (n))
 
 static const char *const state_names[OUT_STATES] = {"open", "backoff", "closing", "closed"};
 
@@ -29,53 +20,6 @@ static const uint8_t may_follow[OUT_STATES] = {
     [OUT_OPEN] = BIT(OUT_OPEN) | BIT(OUT_BACKOFF) | BIT(OUT_CLOSING) | BIT(OUT_CLOSED),
     [OUT_BACKOFF] = BIT(OUT_OPEN) | BIT(OUT_CLOSING) | BIT(OUT_CLOSED),
     [OUT_CLOSING] = BIT(OUT_CLOSED),
-};
-
-/* Rows that the far end will never take. */
-typedef struct refusal {
-    uint32_t first, n;
-    char *reason;
-} refusal;
-
-/* A batch that is out, and what was answered so far beside the rows' own flags. */
-typedef struct trip {
-    sl_link link; /* in `home` */
-    sl_output *output;
-    sl_batch *batch;
-    refusal *refusals;
-    size_t refusal_count, refusal_cap;
-    char *why_again; /* the first RETRY's reason */
-    uint32_t asked_ms;
-    uint64_t sent_ms;
-    void *data; /* the plugin's */
-} trip;
-
-struct sl_output {
-    sl_output_options options;
-    const sl_output_ops *ops;
-    void *self;
-    sl_host host;
-    out_state state;
-    sl_queue queue;
-    sl_link home; /* trips whose records are all answered */
-    uint32_t in_flight;
-    uint64_t failures; /* in a row */
-    uint64_t retries;
-    uint64_t wire_bytes;
-    uint64_t silent_ms; /* since then nothing was answered, while something is out */
-    uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
-    sl_histogram sent;
-    bool up; /* the far end can be reached, as far as is known */
-    char *up_reason;
-    bool complained;        /* and has not delivered since */
-    uint64_t complained_at; /* 0: never */
-    char *last_words;       /* of give_up() */
-    bool gave_up;
-    bool gone;      /* closed */
-    bool abandoned; /* freed before it was closed */
-    sl_post *post;
-    uv_timer_t timer; /* ends the back-off */
-    uv_idle_t turn;   /* runs while somebody is home */
 };
 
 /* --- out and waiting --- */
@@ -91,25 +35,75 @@ uint64_t sl_backoff_ms(uint64_t failures, uint64_t initial_ms, uint64_t max_ms, 
     return ms - fifth + random % (2 * fifth + 1);
 }
 
-static void send_waiting(sl_output *o)
+/* One at a time while it tries out whether things are well again: so nothing overtakes. */
+static uint32_t window(const sl_output *o)
+{
+    return o->storming || o->hold.round > 0 ? 1 : o->options.max_in_flight;
+}
+
+static bool is_packed(const sl_output *o, sl_batch *b)
+{
+    sl_batch_show(b);
+    return o->packer.level == 0 || b->packed_len > 0;
+}
+
+/* Those that are sent next are compressed meanwhile. */
+static void pack_ahead(sl_output *o)
+{
+    uint32_t left = o->options.max_in_flight + 1;
+
+    SL_LIST_EACH(&o->queue.batches, link)
+    {
+        sl_batch *b = SL_CONTAINER_OF(link, sl_batch, link);
+
+        if (left-- == 0 || (!b->packing && !is_packed(o, b) && !sl_packer_start(&o->packer, b)))
+            return;
+    }
+}
+
+/* NULL: none that may go out now. */
+static sl_batch *take_next(sl_output *o)
 {
     sl_batch *b;
 
-    while (o->in_flight < o->options.max_in_flight && (b = sl_queue_take(&o->queue))) {
-        trip *t = sl_alloc(sizeof *t);
+    do {
+        b = sl_queue_first(&o->queue);
+        if (!b || b->packing)
+            return NULL;
+    } while (!sl_output_sift(o, b));
+    if ((o->crowded && !b->probe) || !is_packed(o, b))
+        return NULL;
+    sl_queue_remove(&o->queue, b);
+    return b;
+}
 
-        *t = (trip){.output = o, .batch = b, .sent_ms = sl_now_ms(o->options.clock)};
-        b->output = t;
-        b->unanswered = b->row_count;
+uint64_t sl_output_random(void)
+{
+    uint64_t random = 0;
+
+    (void)uv_random(NULL, NULL, &random, sizeof random, 0, NULL); /* else 0, which will do */
+    return random;
+}
+
+void sl_output_send(sl_output *o)
+{
+    sl_batch *b;
+    sl_trip *t;
+
+    while (o->state == OUT_OPEN && o->in_flight < window(o) && (b = take_next(o))) {
+        t = sl_trip_new(&o->hosting, b);
+        t->sent_ms = sl_now_ms(o->options.clock);
         if (o->in_flight++ == 0)
             o->silent_ms = t->sent_ms;
-        o->ops->send(o->self, b);
+        o->ops->send(o->hosting.self, b);
     }
+    if (o->packer.level > 0)
+        pack_ahead(o);
 }
 
 static void on_backoff_over(uv_timer_t *timer);
 
-static void wait_at_least(sl_output *o, uint64_t ms)
+void sl_output_wait_at_least(sl_output *o, uint64_t ms)
 {
     if (!uv_is_active((uv_handle_t *)&o->timer) || uv_timer_get_due_in(&o->timer) < ms)
         uv_timer_start(&o->timer, on_backoff_over, ms, 0);
@@ -117,39 +111,31 @@ static void wait_at_least(sl_output *o, uint64_t ms)
 
 static void back_off(sl_output *o)
 {
-    uint64_t random = 0;
+    const sl_output_options *with = &o->options;
+    uint64_t first = o->storming ? with->retry_max_ms : with->retry_initial_ms;
 
-    (void)uv_random(NULL, NULL, &random, sizeof random, 0, NULL); /* else 0, which will do */
-    wait_at_least(o, sl_backoff_ms(o->failures, o->options.retry_initial_ms,
-                                   o->options.retry_max_ms, random));
+    sl_output_wait_at_least(o, sl_backoff_ms(o->storming ? 1 : o->failures, first,
+                                             with->retry_max_ms, sl_output_random()));
 }
 
 static void cancel_sent(sl_output *o)
 {
-    if (o->ops->cancel)
-        o->ops->cancel(o->self);
+    if (o->ops->cancel && o->in_flight > 0)
+        o->ops->cancel(o->hosting.self);
 }
 
-static void on_timer_closed(uv_handle_t *timer);
-
-static void on_turn_closed(uv_handle_t *turn)
-{
-    sl_output *o = SL_CONTAINER_OF(turn, sl_output, turn);
-
-    /* One handle after the other, so that those which the plugin closed are gone before `self` is. */
-    uv_close((uv_handle_t *)&o->timer, on_timer_closed);
-}
+static void on_turn_closed(uv_handle_t *turn);
 
 static void close_handles(sl_output *o)
 {
-    sl_post_free(o->post);
+    sl_hosting_close(&o->hosting);
     uv_close((uv_handle_t *)&o->turn, on_turn_closed);
 }
 
 static void close_plugin(sl_output *o)
 {
     if (o->ops->close)
-        o->ops->close(o->self);
+        o->ops->close(o->hosting.self);
     close_handles(o);
 }
 
@@ -157,11 +143,12 @@ static void give_back_waiting(sl_output *o)
 {
     sl_batch *b;
 
-    while ((b = sl_queue_take(&o->queue)))
+    sl_list_remove(&o->packer.waiting);
+    while ((b = sl_queue_take(&o->queue)) || (b = sl_hold_take(&o->hold)))
         o->options.emptied(o->options.arg, b);
 }
 
-static void enter(sl_output *o, out_state next)
+void sl_output_enter(sl_output *o, out_state next)
 {
     SL_ASSERT(may_follow[o->state] & BIT(next));
     if (next != o->state)
@@ -171,12 +158,13 @@ static void enter(sl_output *o, out_state next)
     if (next != OUT_BACKOFF)
         uv_timer_stop(&o->timer);
     if (next == OUT_OPEN) {
-        send_waiting(o);
+        sl_output_send(o);
     } else if (next == OUT_BACKOFF) {
         back_off(o);
     } else if (next == OUT_CLOSING) {
         cancel_sent(o); /* it comes home */
     } else {
+        uv_timer_stop(&o->rounds);
         give_back_waiting(o);
         close_plugin(o);
     }
@@ -184,215 +172,35 @@ static void enter(sl_output *o, out_state next)
 
 static void on_backoff_over(uv_timer_t *timer)
 {
-    enter(SL_CONTAINER_OF(timer, sl_output, timer), OUT_OPEN);
+    sl_output_enter(SL_CONTAINER_OF(timer, sl_output, timer), OUT_OPEN);
+}
+
+bool sl_output_is_busy(const sl_output *o)
+{
+    return o->in_flight > 0 || o->packer.busy > 0;
+}
+
+/* A batch is packed, or could be. */
+static void on_packed(void *arg)
+{
+    sl_output *o = arg;
+
+    if (o->state == OUT_OPEN)
+        sl_output_send(o);
+    else if (o->state == OUT_CLOSING && !sl_output_is_busy(o))
+        sl_output_enter(o, OUT_CLOSED);
 }
 
 /* --- answers --- */
 
-static char *copy_reason(sl_slice reason)
-{
-    return sl_strndup(reason.ptr ? reason.ptr : "",
-                      reason.len < MAX_REASON ? reason.len : MAX_REASON);
-}
-
-/* Records are often refused one by one, all for the same reason. */
-static bool widen(refusal *last, uint32_t first, uint32_t n, const char *reason)
-{
-    if (strcmp(last->reason, reason) != 0)
-        return false;
-    if (first + n == last->first)
-        last->first = first;
-    else if (last->first + last->n != first)
-        return false;
-    last->n += n;
-    return true;
-}
-
-static void note_refusal(trip *t, uint32_t first, uint32_t n, sl_slice reason)
-{
-    char *text = copy_reason(reason);
-
-    if (t->refusal_count && widen(&t->refusals[t->refusal_count - 1], first, n, text)) {
-        free(text);
-        return;
-    }
-    if (t->refusal_count == t->refusal_cap) {
-        t->refusal_cap = t->refusal_cap ? t->refusal_cap * 2 : 8;
-        t->refusals = sl_realloc(t->refusals, t->refusal_cap * sizeof *t->refusals);
-    }
-    t->refusals[t->refusal_count++] = (refusal){first, n, text};
-}
-
-static void note_retry(trip *t, const sl_answer *answer)
-{
-    if (!t->why_again)
-        t->why_again = copy_reason(answer->reason);
-    if (answer->retry_after_ms > t->asked_ms)
-        t->asked_ms = answer->retry_after_ms < MAX_ASKED_MS ? answer->retry_after_ms : MAX_ASKED_MS;
-}
-
 static void on_turn(uv_idle_t *turn);
 
-static void take_answer(sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
+static void on_all_answered(void *arg, sl_trip *t)
 {
-    trip *t = b->output;
+    sl_output *o = arg;
 
-    SL_ASSERT(t && first <= b->row_count && n <= b->row_count - first);
-    if (n == 0)
-        return;
-    for (uint32_t i = first; i < first + n; i++) {
-        SL_ASSERT(!b->rows[i].answered);
-        b->rows[i].answered = true;
-        b->rows[i].again = answer->outcome == SL_RETRY;
-    }
-    if (answer->outcome == SL_RETRY)
-        note_retry(t, answer);
-    else if (answer->outcome == SL_REJECTED)
-        note_refusal(t, first, n, answer->reason);
-    b->unanswered -= n;
-    if (b->unanswered > 0)
-        return;
-    sl_list_append(&t->output->home, &t->link);
-    uv_idle_start(&t->output->turn, on_turn);
-}
-
-/* A plugin that was built with another header knows smaller or larger values than ours. */
-static void take_their_answer(sl_batch *b, uint32_t first, uint32_t n, const sl_answer *theirs)
-{
-    size_t size = ((trip *)b->output)->output->options.plugin->answer_size;
-    sl_answer answer = {0};
-
-    memcpy(&answer, theirs, size < sizeof answer ? size : sizeof answer);
-    take_answer(b, first, n, &answer);
-}
-
-static void give_their_item(const sl_batch *b, uint32_t i, sl_item *theirs)
-{
-    size_t size = ((const trip *)b->output)->output->options.plugin->item_size;
-    sl_item item;
-
-    sl_batch_item(b, i, &item);
-    memset(theirs, 0, size);
-    memcpy(theirs, &item, size < sizeof item ? size : sizeof item);
-}
-
-static int by_first(const void *a, const void *b)
-{
-    const refusal *left = a, *right = b;
-
-    return (left->first > right->first) - (left->first < right->first);
-}
-
-static uint32_t count_delivered(const sl_batch *b, uint32_t first, uint32_t end)
-{
-    uint32_t i = first;
-
-    while (i < end && !b->rows[i].again)
-        i++;
-    return i - first;
-}
-
-/* Tells the lane about each run of rows that were answered for good, in their order. */
-static void settle_runs(sl_output *o, trip *t)
-{
-    const sl_output_options *lane = &o->options;
-    sl_batch *b = t->batch;
-    const refusal *r = t->refusals, *r_end = r + t->refusal_count;
-    uint32_t n;
-
-    if (t->refusal_count)
-        qsort(t->refusals, t->refusal_count, sizeof *t->refusals, by_first);
-    for (uint32_t i = 0; i < b->row_count; i += n) {
-        sl_answer answer = {.outcome = SL_DELIVERED};
-
-        if (r < r_end && r->first == i) {
-            answer = (sl_answer){.outcome = SL_REJECTED, .reason = sl_str(r->reason)};
-            n = r++->n;
-        } else {
-            n = count_delivered(b, i, r < r_end ? r->first : b->row_count);
-        }
-        if (n > 0)
-            lane->settled(lane->arg, b, i, n, &answer);
-        else
-            n = 1; /* to be sent again */
-    }
-}
-
-/* At most once a minute, however often it fails and recovers. */
-static void complain(sl_output *o, const char *reason)
-{
-    uint64_t now = sl_now_ms(o->options.clock);
-
-    if (o->complained_at && now - o->complained_at < COMPLAIN_EACH_MS)
-        return;
-    sl_log_fields(o->options.log, SL_LOG_WARN, "cannot deliver, tries again", "output",
-                  o->options.name, "reason", *reason ? reason : "not said", NULL);
-    o->complained = true;
-    o->complained_at = now;
-}
-
-static void rejoice(sl_output *o)
-{
-    if (o->complained)
-        sl_log_fields(o->options.log, SL_LOG_INFO, "delivers again", "output", o->options.name,
-                      NULL);
-    o->complained = false;
-}
-
-static void free_trip(trip *t)
-{
-    for (size_t i = 0; i < t->refusal_count; i++)
-        free(t->refusals[i].reason);
-    free(t->refusals);
-    free(t->why_again);
-    free(t);
-}
-
-static void count_trip(sl_output *o, const trip *t, bool again)
-{
-    uint64_t now = sl_now_ms(o->options.clock);
-
-    sl_histogram_add(&o->sent, now - t->sent_ms, 1);
-    o->silent_ms = now;
-    if (!again)
-        o->failed_ms = 0;
-    else if (!o->failed_ms)
-        o->failed_ms = now;
-}
-
-static void on_failed(sl_output *o, trip *t)
-{
-    o->retries++;
-    sl_queue_put_back(&o->queue, t->batch);
-    if (o->state == OUT_CLOSING)
-        return;
-    complain(o, t->why_again);
-    wait_at_least(o, t->asked_ms);
-}
-
-static void on_answered(sl_output *o, trip *t)
-{
-    sl_batch *b = t->batch;
-    bool again;
-
-    settle_runs(o, t);
-    again = sl_batch_keep_unsettled(b);
-    b->output = NULL;
-    o->in_flight--;
-    count_trip(o, t, again);
-    if (again) {
-        on_failed(o, t);
-    } else {
-        rejoice(o);
-        o->options.emptied(o->options.arg, b); /* may put the next one, or close this output */
-    }
-    free_trip(t);
-    if (o->state == OUT_CLOSING && o->in_flight == 0) {
-        enter(o, OUT_CLOSED);
-    } else if (o->state == OUT_OPEN) {
-        o->failures = again ? o->failures + 1 : 0;
-        enter(o, again ? OUT_BACKOFF : OUT_OPEN);
-    }
+    sl_list_append(&o->home, &t->link);
+    uv_idle_start(&o->turn, on_turn);
 }
 
 static void on_turn(uv_idle_t *turn)
@@ -410,109 +218,113 @@ static void on_turn(uv_idle_t *turn)
     SL_LIST_EACH_SAFE(&came, link)
     {
         sl_list_remove(link);
-        on_answered(o, SL_CONTAINER_OF(link, trip, link));
+        sl_output_home(o, SL_CONTAINER_OF(link, sl_trip, link));
     }
-    if (o->last_words && !o->gave_up) {
+    if (o->hosting.last_words && !o->gave_up) {
         o->gave_up = true;
-        o->options.gave_up(o->options.arg, o->last_words);
+        o->options.gave_up(o->options.arg, o->hosting.last_words);
     }
 }
 
-/* --- the host --- */
-
-static sl_output *output_of(const sl_host *host)
+static void on_gave_up(void *arg)
 {
-    return SL_CONTAINER_OF(host, sl_output, host);
-}
-
-static void wake(const sl_host *host)
-{
-    sl_post_send(output_of(host)->post);
-}
-
-static void on_woken(void *arg)
-{
-    sl_output *o = arg;
-
-    if (o->ops->ready)
-        o->ops->ready(o->self);
-}
-
-static void give_up(const sl_host *host, const char *reason)
-{
-    sl_output *o = output_of(host);
-
-    if (o->last_words)
-        return;
-    o->last_words = sl_strdup(reason);
-    uv_idle_start(&o->turn, on_turn);
-}
-
-static void host_log(const sl_host *, sl_level, const char *format, ...) SL_PRINTF(3, 4);
-
-static void host_log(const sl_host *host, sl_level level, const char *format, ...)
-{
-    const sl_output_options *options = &output_of(host)->options;
-    va_list args;
-    char *text;
-    int len;
-
-    va_start(args, format);
-    len = vasprintf(&text, format, args);
-    va_end(args);
-    SL_ASSERT(len >= 0);
-    sl_log_fields(options->log, level, text, "output", options->name, NULL);
-    free(text);
-}
-
-static void count_wire(const sl_host *host, uint64_t bytes)
-{
-    output_of(host)->wire_bytes += bytes;
-}
-
-static void set_data(sl_batch *b, void *data)
-{
-    ((trip *)b->output)->data = data;
-}
-
-static void *get_data(const sl_batch *b)
-{
-    return ((const trip *)b->output)->data;
-}
-
-static uint64_t host_now_ms(const sl_host *host)
-{
-    return sl_now_ms(output_of(host)->options.clock);
-}
-
-static void note_up(const sl_host *host, bool up, const char *reason)
-{
-    sl_output *o = output_of(host);
-
-    o->up = up;
-    free(o->up_reason);
-    o->up_reason = sl_strdup(reason ? reason : "");
+    uv_idle_start(&((sl_output *)arg)->turn, on_turn);
 }
 
 /* --- its life --- */
 
 static void destroy(sl_output *o)
 {
-    free(o->self);
-    free(o->last_words);
-    free(o->up_reason);
+    sl_dead_letter_free(o->refusals.letters);
+    sl_hosting_fini(&o->hosting);
     free(o);
 }
 
-static void on_timer_closed(uv_handle_t *timer)
+static void on_rounds_closed(uv_handle_t *timer)
 {
-    sl_output *o = SL_CONTAINER_OF(timer, sl_output, timer);
+    sl_output *o = SL_CONTAINER_OF(timer, sl_output, rounds);
 
     o->gone = true;
     if (o->abandoned)
         destroy(o);
     else
         o->options.closed(o->options.arg);
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    sl_output *o = SL_CONTAINER_OF(timer, sl_output, timer);
+
+    uv_close((uv_handle_t *)&o->rounds, on_rounds_closed);
+}
+
+/* One handle after the other, so that those which the plugin closed are gone before `self` is. */
+static void on_turn_closed(uv_handle_t *turn)
+{
+    sl_output *o = SL_CONTAINER_OF(turn, sl_output, turn);
+
+    uv_close((uv_handle_t *)&o->timer, on_timer_closed);
+}
+
+static void set_up_hosting(sl_output *o)
+{
+    const sl_output_options *with = &o->options;
+
+    o->hosting = (sl_hosting){.plugin = with->plugin,
+                              .self = sl_alloc(with->plugin->self_size),
+                              .name = with->name,
+                              .clock = with->clock,
+                              .log = with->log,
+                              .arg = o,
+                              .answered = on_all_answered,
+                              .gave_up = on_gave_up};
+    memcpy(o->hosting.self, with->self, with->plugin->self_size);
+    sl_hosting_init(&o->hosting, with->loop, with->encoding);
+}
+
+static void on_whose(void *arg, const sl_account *a, sl_whose *out)
+{
+    const sl_output *o = arg;
+
+    o->options.whose(o->options.arg, a, out);
+}
+
+static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *v)
+{
+    const sl_output *o = arg;
+
+    o->options.settled(o->options.arg, b, first, n, v);
+}
+
+static void set_up_refusals(sl_output *o)
+{
+    const sl_output_options *with = &o->options;
+
+    o->refusals = (sl_refusals){
+        .output = with->name,
+        .json = with->encoding && !strcmp(with->encoding, "json"),
+        .drop_when_full = with->dead_drop,
+        .clock = with->clock,
+        .arg = o,
+        .whose = on_whose,
+        .settled = on_settled,
+        .buried = sl_output_buried,
+    };
+    if (with->dead_dir)
+        o->refusals.letters =
+            sl_dead_letter_new(with->loop, with->dead_dir, with->name, with->dead_max_bytes);
+}
+
+const char *sl_output_waits_for(const sl_output *o)
+{
+    return o->storming ? "reject_storm" : NULL;
+}
+
+int sl_output_gzip_level(const sl_plugin *plugin, const void *self)
+{
+    int level = plugin->output.gzip ? plugin->output.gzip(self) : 0;
+
+    return level < 0 ? 0 : level > 9 ? 9 : level;
 }
 
 sl_err sl_output_new(const sl_output_options *options, sl_output **out)
@@ -523,37 +335,22 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
     SL_ASSERT(options->max_in_flight > 0);
     o->options = *options;
     o->ops = &options->plugin->output;
-    o->self = sl_alloc(options->plugin->self_size);
-    memcpy(o->self, options->self, options->plugin->self_size);
-    o->host = (sl_host){
-        .size = sizeof o->host,
-        .loop = options->loop,
-        .payload = sl_batch_payload,
-        .count = sl_batch_count,
-        .record = sl_batch_item,
-        .answer = take_answer,
-        .wake = wake,
-        .give_up = give_up,
-        .log = host_log,
-        .wire = count_wire,
-        .encoding = options->encoding,
-        .set_data = set_data,
-        .data = get_data,
-        .now_ms = host_now_ms,
-        .up = note_up,
-    };
-    o->up = true; /* until somebody finds out */
-    if (options->plugin->item_size && options->plugin->item_size != sizeof(sl_item))
-        o->host.record = give_their_item;
-    if (options->plugin->answer_size && options->plugin->answer_size != sizeof(sl_answer))
-        o->host.answer = take_their_answer;
+    set_up_hosting(o);
+    set_up_refusals(o);
+    o->packer = (sl_packer){.packers = options->packers,
+                            .loop = options->loop,
+                            .gzip = options->gzip,
+                            .level = sl_output_gzip_level(options->plugin, o->hosting.self),
+                            .more = on_packed,
+                            .arg = o};
+    sl_hold_init(&o->hold);
     sl_queue_init(&o->queue);
     sl_list_init(&o->home);
-    o->post = sl_post_new(options->loop, on_woken, o);
     uv_timer_init(options->loop, &o->timer);
+    uv_timer_init(options->loop, &o->rounds);
     uv_idle_init(options->loop, &o->turn);
 
-    err = o->ops->open(o->self, &o->host);
+    err = o->ops->open(o->hosting.self, &o->hosting.host);
     if (err) {
         o->abandoned = true;
         close_handles(o);
@@ -573,7 +370,7 @@ void sl_output_free(sl_output *o)
     }
     SL_ASSERT(o->state == OUT_OPEN && sl_output_is_idle(o));
     o->abandoned = true;
-    enter(o, OUT_CLOSED);
+    sl_output_enter(o, OUT_CLOSED);
 }
 
 void sl_output_put(sl_output *o, sl_batch *b)
@@ -581,7 +378,7 @@ void sl_output_put(sl_output *o, sl_batch *b)
     SL_ASSERT(o->state != OUT_CLOSED && b->row_count > 0);
     sl_queue_put(&o->queue, b);
     if (o->state == OUT_OPEN)
-        send_waiting(o);
+        sl_output_send(o);
 }
 
 bool sl_output_is_idle(const sl_output *o)
@@ -597,7 +394,7 @@ uint32_t sl_output_waiting(const sl_output *o)
 void sl_output_close(sl_output *o)
 {
     if (o->state == OUT_OPEN || o->state == OUT_BACKOFF)
-        enter(o, o->in_flight ? OUT_CLOSING : OUT_CLOSED);
+        sl_output_enter(o, sl_output_is_busy(o) ? OUT_CLOSING : OUT_CLOSED);
 }
 
 void sl_output_look(const sl_output *o, sl_output_numbers *out)
@@ -606,10 +403,13 @@ void sl_output_look(const sl_output *o, sl_output_numbers *out)
 
     if (!since && o->in_flight > 0 && now - o->silent_ms >= SL_SILENT_MS)
         since = o->silent_ms;
-    *out = (sl_output_numbers){.up = !since && (o->state == OUT_OPEN || o->state == OUT_BACKOFF),
+    *out = (sl_output_numbers){.up = !since && o->hosting.up &&
+                                     (o->state == OUT_OPEN || o->state == OUT_BACKOFF),
                                .down_ms = since ? now - since : 0,
                                .retries = o->retries,
-                               .wire_bytes = o->wire_bytes,
+                               .wire_bytes = o->hosting.wire_bytes,
+                               .words = o->hosting.up_reason,
+                               .held_bytes = o->hold.bytes,
                                .out = o->in_flight,
                                .waiting = o->queue.count,
                                .state = state_names[o->state],

@@ -1,9 +1,11 @@
 /* output.h - one plugin instance: sends sealed batches, waits for answers, backs off, drains.
  *
  * Records answered RETRY stay behind as a remainder of the same batch and go out again before newer
- * ones, after a back-off that doubles up to a limit, with jitter, for ever.
+ * ones, after a back-off that doubles up to a limit, with jitter; for ever, or until they have failed
+ * `retry_limit` times. What is refused goes to the dead letter, whose target takes nothing waits with
+ * its container (hold.h), and when nearly all is refused, everything waits (storm.h).
  *
- * Owns     the plugin's instance; batches from put() until `settled` or `returned`
+ * Owns     the plugin's instance; batches from put() until `emptied`
  * Thread   the loop's */
 #ifndef SL_SHIP_OUTPUT_H
 #define SL_SHIP_OUTPUT_H
@@ -11,7 +13,9 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/log.h"
-#include "flow/batch.h"
+#include "ship/ledger.h"
+#include "ship/pack.h"
+#include "ship/refusal.h"
 
 #include <uv.h>
 
@@ -23,15 +27,27 @@ typedef struct sl_output_options {
     const void *self; /* plugin->self_size bytes with its options filled in; copied */
     const char *encoding;
     uint64_t retry_initial_ms, retry_max_ms;
+    uint64_t retry_limit;   /* 0: for ever */
     uint32_t max_in_flight; /* already bounded by the plugin's own */
+    const char *dead_dir;   /* the agent's; NULL: what is refused waits */
+    uint64_t dead_max_bytes;
+    bool dead_drop;      /* when it is full; else its container waits */
+    bool storm_goes_on;  /* nobody minds when most is refused */
+    sl_packers *packers; /* these two, for a plugin that wants gzip */
+    size_t (*gzip)(char *out, sl_slice body, int level);
+    sl_batch_pool *pool; /* where batches come from; half of it may wait in holds */
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;
     void *arg; /* of the calls below */
-    /* Some records of b were answered for good: rows `first` .. `first + n - 1`, delivered or
-     * rejected with that reason. Called before the batch is changed, for all its rows in turn,
-     * when the last of them has been answered. */
-    void (*settled)(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer);
+    /* Rows `first` .. `first + n - 1` of b are settled for good. Called before the batch is changed,
+     * for all its rows in turn, when the last of them has been answered. */
+    void (*settled)(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *verdict);
+    /* Whose records `a` counts. */
+    void (*whose)(void *arg, const sl_account *a, sl_whose *out);
+    /* From now on nothing of it is to be read; a->waiting says why, `words` are the far end's. */
+    void (*waits)(void *arg, sl_account *a, const char *words);
+    void (*flows)(void *arg, sl_account *a); /* and now it is */
     /* All of b is settled, or the output closes: it is the lane's again. */
     void (*emptied)(void *arg, sl_batch *b);
     /* The output cannot ever deliver again; the agent should stop. */
@@ -45,7 +61,7 @@ SL_MUST_USE sl_err sl_output_new(const sl_output_options *options, sl_output **o
 void sl_output_free(sl_output *o); /* after `closed`, or if it never was used; accepts NULL */
 
 void sl_output_put(sl_output *o, sl_batch *b);
-/* Nothing is queued and nothing is out. */
+/* Nothing is queued and nothing is out. What waits with its container does not count. */
 bool sl_output_is_idle(const sl_output *o);
 /* How many batches are queued, out not counted. */
 uint32_t sl_output_waiting(const sl_output *o);
@@ -61,6 +77,8 @@ typedef struct sl_output_numbers {
     uint64_t down_ms;    /* for how long it is not up */
     uint64_t retries;    /* batches that came back with something to send again */
     uint64_t wire_bytes; /* that the plugin says it put on the wire */
+    const char *words;   /* why it is not up, as the far end said; NULL: not known */
+    uint64_t held_bytes; /* of memory, that wait with their containers */
     uint32_t out;        /* batches out now */
     uint32_t waiting;    /* batches that wait for their turn, or for the end of a back-off */
     const char *state;   /* "open", "backoff", "closing", "closed" */
@@ -70,6 +88,12 @@ typedef struct sl_output_numbers {
 #define SL_SILENT_MS 30000 /* a batch that is out for so long without any answer is a failure */
 
 void sl_output_look(const sl_output *o, sl_output_numbers *out);
+
+/* Why nothing of any container is sent: "reject_storm". NULL: it is. */
+const char *sl_output_waits_for(const sl_output *o);
+
+/* The level of gzip that the plugin wants; 0: none. */
+int sl_output_gzip_level(const sl_plugin *plugin, const void *self);
 
 /* How long to wait after so many failures in a row (at least 1): initial_ms, doubled each time, up
  * to max_ms, and then up to a fifth more or less, as `random` says, lest all nodes come at once. */

@@ -33,3 +33,14 @@ sl_batch *sl_queue_take(sl_queue *q)
     q->count--;
     return SL_CONTAINER_OF(oldest, sl_batch, link);
 }
+
+sl_batch *sl_queue_first(const sl_queue *q)
+{
+    return sl_list_is_empty(&q->batches) ? NULL : SL_CONTAINER_OF(q->batches.next, sl_batch, link);
+}
+
+void sl_queue_remove(sl_queue *q, sl_batch *b)
+{
+    sl_list_remove(&b->link);
+    q->count--;
+}

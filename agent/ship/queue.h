@@ -16,6 +16,8 @@ void sl_queue_put(sl_queue *q, sl_batch *b);
  * come back stand in their old order. */
 void sl_queue_put_back(sl_queue *q, sl_batch *b);
 /* The oldest, or NULL. */
+sl_batch *sl_queue_first(const sl_queue *q);
 sl_batch *sl_queue_take(sl_queue *q);
+void sl_queue_remove(sl_queue *q, sl_batch *b);
 
 #endif

@@ -31,7 +31,8 @@ enum {
     SL_E_REPLACED = -20002, /* the path names another file now */
     SL_E_CONFIG = -20003,   /* the user's configuration is wrong, and that was said */
     SL_E_BUSY = -20004,     /* somebody else holds it */
-    SL_E_NEWER = -20005     /* written by a newer version than this one understands */
+    SL_E_NEWER = -20005,    /* written by a newer version than this one understands */
+    SL_E_FULL = -20006      /* it has as much as it may have */
 };
 
 /* Borrowed bytes, not terminated by a zero. */

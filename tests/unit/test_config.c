@@ -182,6 +182,10 @@ static const bad cfg_01[] = {
      ". in front\n"
      "  outputs: [{type: \"null\", name: .a}]\n"
      "                                 ^\n"},
+    {IN "outputs: [{type: \"null\", reject_storm: flee}]\n", NULL,
+     "x.yaml:2:40: output \"null\": reject_storm: \"flee\" is none of wait, continue\n"
+     "  outputs: [{type: \"null\", reject_storm: flee}]\n"
+     "                                         ^\n"},
     {IN "outputs: [{type: \"null\", retry: {initial: 1m, max: 1s}}]\n", NULL,
      "x.yaml:2:33: output \"null\": retry: initial is longer than max\n"
      "  outputs: [{type: \"null\", retry: {initial: 1m, max: 1s}}]\n"
@@ -376,20 +380,6 @@ static const bad unbuilt[] = {
      "sluice\n"
      "  outputs: [{type: \"null\", fluentbit: {merge: {target: x}, annotations: true}}]\n"
      "                                                           ^\n"},
-    {IN "outputs: [{type: \"null\", retry: {limit: 3}}]\n", NULL,
-     "x.yaml:2:41: output \"null\": retry.limit: \"3\" is not built yet in this version of sluice; "
-     "only \"0\" is\n"
-     "  outputs: [{type: \"null\", retry: {limit: 3}}]\n"
-     "                                          ^\n"},
-    {IN "outputs: [{type: \"null\", dead_letter: {max_bytes: 1}}]\n", NULL,
-     "x.yaml:2:26: output \"null\": `dead_letter` is not built yet in this version of sluice\n"
-     "  outputs: [{type: \"null\", dead_letter: {max_bytes: 1}}]\n"
-     "                           ^\n"},
-    {IN "outputs: [{type: \"null\", reject_storm: continue}]\n", NULL,
-     "x.yaml:2:40: output \"null\": reject_storm: \"continue\" is not built yet in this version of "
-     "sluice; only \"wait\" is\n"
-     "  outputs: [{type: \"null\", reject_storm: continue}]\n"
-     "                                         ^\n"},
     {IN "outputs: [{type: \"null\", filters: [x], select: {labels: x}}]\n", NULL,
      "x.yaml:2:26: output \"null\": `filters` is not built yet in this version of sluice\n"
      "  outputs: [{type: \"null\", filters: [x], select: {labels: x}}]\n"
@@ -769,8 +759,9 @@ START_TEST(fills_in_every_field)
         "  exclude: {namespaces: [d], pods: [e], containers: [f]}}]\n"
         "outputs: [{name: o, type: file, path: /o, encoding: json, fields: {h: i},\n"
         "  batch: {max_bytes: 2KiB, max_records: 5, max_age: 6s}, max_in_flight: 1,\n"
-        "  retry: {initial: 7s, max: 8s}, select: {pods: [g]}, exclude: {pods: [h]},\n"
-        "  start_at: beginning}]\n",
+        "  retry: {initial: 7s, max: 8s, limit: 3}, select: {pods: [g]}, exclude: {pods: [h]},\n"
+        "  start_at: beginning, dead_letter: {max_bytes: 9KiB, when_full: drop},\n"
+        "  reject_storm: continue}]\n",
         NULL, &errors);
 
     ck_assert_msg(c, "%.*s", (int)errors.len, errors.ptr);
@@ -817,6 +808,10 @@ START_TEST(fills_in_every_field)
     ck_assert_uint_eq(c->outputs[0].max_in_flight, 1);
     ck_assert_uint_eq(c->outputs[0].retry_initial_ms, 7000);
     ck_assert_uint_eq(c->outputs[0].retry_max_ms, 8000);
+    ck_assert_uint_eq(c->outputs[0].retry_limit, 3);
+    ck_assert_uint_eq(c->outputs[0].dead_max_bytes, 9 << 10);
+    ck_assert_int_eq(c->outputs[0].dead_when_full, SL_DEAD_DROP);
+    ck_assert_int_eq(c->outputs[0].reject_storm, SL_STORM_CONTINUE);
     ck_assert_str_eq(c->outputs[0].select.pods.items[0], "g");
     ck_assert_str_eq(c->outputs[0].exclude.pods.items[0], "h");
     sl_config_free(c);

@@ -1,5 +1,6 @@
 /* test_output.c - an output against a far end that follows a script. */
 #include "base/buf.h"
+#include "ship/dead_letter.h"
 #include "ship/output.h"
 #include "unit.h"
 
@@ -8,7 +9,8 @@
 #include <sys/mman.h>
 
 /* --- the far end: a plugin that answers each sending of a batch with the next line of its script,
- * a letter for each record: D delivered, R again, X or Y rejected for that reason --- */
+ * a letter for each record: D delivered, R again, X or Y rejected for that reason, N again now,
+ * H hold, S too much, F rejected and kept elsewhere --- */
 
 typedef enum { WITHIN, LATER, BACKWARDS, THREAD, SILENT } how;
 
@@ -37,9 +39,14 @@ struct far_plugin {
 static void answer_row(struct far_end *f, sl_batch *b, const char *line, uint32_t i)
 {
     char letter[2] = {line[i], '\0'};
-    sl_answer answer = {.outcome = line[i] == 'D'   ? SL_DELIVERED
-                                   : line[i] == 'R' ? SL_RETRY
-                                                    : SL_REJECTED,
+    sl_answer answer = {.outcome = strchr("RNH", line[i]) ? SL_RETRY
+                                   : line[i] == 'D'       ? SL_DELIVERED
+                                   : line[i] == 'S'       ? SL_TOO_MUCH
+                                                          : SL_REJECTED,
+                        .code = line[i] == 'N'   ? SL_NOW
+                                : line[i] == 'H' ? SL_HOLD
+                                : line[i] == 'F' ? SL_FAILURE_STORE
+                                                 : SL_PLAIN,
                         .reason = sl_str(letter),
                         .retry_after_ms = f->retry_after_ms};
 
@@ -186,6 +193,13 @@ struct near {
     uint32_t put, emptied;
     int gave_up, closed;
     bool close_when_empty;
+    sl_account accounts[2]; /* of small letters, and of large ones */
+    sl_buf waits;           /* "+a -a " */
+    uint64_t offset;
+    char dir[64];
+    /* options */
+    uint64_t retry_max_ms, retry_limit, dead_max_bytes;
+    bool dead_drop, no_storm;
 };
 
 static void add_values(sl_buf *out, const sl_batch *b, uint32_t first, uint32_t n)
@@ -194,18 +208,46 @@ static void add_values(sl_buf *out, const sl_batch *b, uint32_t first, uint32_t 
         sl_buf_add(out, b->payload + b->rows[i].at, 1);
 }
 
-static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_answer *answer)
+static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n,
+                       const sl_verdict *verdict)
 {
     struct near *near = arg;
 
     ck_assert_int_eq(near->far.depth, 0);
     add_values(&near->settled, b, first, n);
-    if (answer->outcome == SL_DELIVERED)
+    if (verdict->end == SL_END_DELIVERED)
         sl_buf_add_text(&near->settled, "=D ");
+    else if (verdict->end == SL_END_DROPPED)
+        sl_buf_add_format(&near->settled, "=dropped ");
+    else if (verdict->dead == SL_DEAD_REJECTED)
+        sl_buf_add_format(&near->settled, "=%s ", verdict->words);
     else
-        sl_buf_add_format(&near->settled, "=%.*s ", (int)answer->reason.len, answer->reason.ptr);
-    for (uint32_t i = first; i < first + n; i++)
-        sl_batch_settle_row(b, i);
+        sl_buf_add_format(&near->settled, "=%s ", sl_dead_names[verdict->dead]);
+    sl_ledger_settle(b, first, n, verdict, 0, &(sl_histogram){0});
+}
+
+static void on_whose(void *arg, const sl_account *a, sl_whose *out)
+{
+    const struct near *near = arg;
+
+    *out = (sl_whose){SL_SLICE("ns"), SL_SLICE("pod"),
+                      a == &near->accounts[0] ? SL_SLICE("small") : SL_SLICE("large")};
+}
+
+static void on_waits(void *arg, sl_account *a, const char *words)
+{
+    struct near *near = arg;
+
+    sl_buf_add_format(&near->waits, "+%c:%s:%s ", a == &near->accounts[0] ? 'a' : 'A', a->waiting,
+                      words);
+}
+
+static void on_flows(void *arg, sl_account *a)
+{
+    struct near *near = arg;
+
+    ck_assert_ptr_null(a->waiting);
+    sl_buf_add_format(&near->waits, "-%c ", a == &near->accounts[0] ? 'a' : 'A');
 }
 
 static void on_emptied(void *arg, sl_batch *b)
@@ -248,7 +290,17 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
         .name = "far",
         .plugin = plugin,
         .self = &self,
-        .retry_max_ms = 1000,
+        .encoding = "raw",
+        .retry_max_ms = near->retry_max_ms ? near->retry_max_ms : 1000,
+        .retry_limit = near->retry_limit,
+        .dead_dir = near->dir,
+        .dead_max_bytes = near->dead_max_bytes ? near->dead_max_bytes : 1 << 20,
+        .dead_drop = near->dead_drop,
+        .storm_goes_on = near->no_storm,
+        .pool = &near->pool,
+        .whose = on_whose,
+        .waits = on_waits,
+        .flows = on_flows,
         .max_in_flight = max_in_flight,
         .loop = &near->loop,
         .clock = &near->clock.clock,
@@ -263,7 +315,10 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
     near->clock = (sl_hand_clock)SL_HAND_CLOCK;
     near->log = (sl_log){.level = SL_LOG_INFO, .fd = memfd_create("log", 0)};
     ck_assert_int_eq(uv_loop_init(&near->loop), 0);
-    sl_batch_pool_init(&near->pool, UINT64_MAX, 64, 0);
+    sl_batch_pool_init(&near->pool, UINT64_MAX, 1024, 0);
+    sl_account_init(&near->accounts[0]);
+    sl_account_init(&near->accounts[1]);
+    sl_scratch(near->dir);
     ck_assert_int_eq(sl_output_new(&options, &near->output),
                      near->far.refuses_to_open ? UV_EACCES : 0);
 }
@@ -276,6 +331,8 @@ static void tear_down(struct near *near)
     sl_buf_fini(&near->settled);
     sl_buf_fini(&near->returned);
     sl_buf_fini(&near->far.sent);
+    sl_buf_fini(&near->waits);
+    sl_scratch_gone(near->dir);
     close(near->log.fd);
 }
 
@@ -284,14 +341,16 @@ static void put(struct near *near, const char *letters)
 {
     sl_batch *b = sl_batch_new(&near->pool, 1);
     char name[SL_NAME_LEN] = "generation";
-    uint32_t mark = sl_batch_mark(&near->pool, b, NULL, SL_STDOUT, name);
+    static const char time[] = "2026-11-23T04:29:00.123456789Z";
 
     for (uint64_t i = 0; letters[i]; i++) {
-        sl_record rec = {.at = {1, i}, .bytes = 1};
+        sl_account *a = &near->accounts[letters[i] >= 'A' && letters[i] <= 'Z'];
+        sl_record rec = {.at = {1, near->offset++}, .bytes = 1, .time = time};
+        uint32_t mark = sl_account_mark(a, &near->pool, b, SL_STDOUT, 1, name);
 
         b->payload[b->used] = letters[i];
         b->payload[b->used + 1] = '\n';
-        sl_batch_added(b, mark, &(sl_encoded){.len = 2, .after = 1}, &rec);
+        sl_batch_added(b, mark, &(sl_encoded){.len = 2, .after = 1, .time = SL_NO_TIME}, &rec);
     }
     near->put++;
     sl_output_put(near->output, b);
@@ -322,9 +381,9 @@ static const struct {
     {"abc", {"XXX"}, "abc|", "abc=X "},
     {"abcd", {"XXYY"}, "abcd|", "ab=X cd=Y "},
     {"abc", {"RRR", "DDD"}, "abc|abc|", "abc=D "},
-    {"abcdef", {"DDRRXD", "DR", "D"}, "abcdef|cd|d|", "ab=D e=X f=D c=D d=D "},
+    {"abcdef", {"DDRRXD", "DR", "D"}, "abcdef|cd|d|", "ab=D f=D e=X c=D d=D "},
     {"abcd", {"RDRX", "XR", "R", "D"}, "abcd|ac|c|c|", "b=D d=X a=X c=D "},
-    {"abcd", {"DXRD", "D"}, "abcd|c|", "a=D b=X d=D c=D "},
+    {"abcd", {"DXRD", "D"}, "abcd|c|", "a=D d=D b=X c=D "},
 };
 
 /* Each row, answered in each way. */
@@ -419,6 +478,132 @@ START_TEST(what_comes_back_goes_out_in_its_old_order)
     uv_run(&near.loop, UV_RUN_DEFAULT);
     ck_assert_slice_eq(sl_buf_slice(&near.far.sent), "ab|cd|ab|cd|ef|");
     ck_assert_slice_eq(sl_buf_slice(&near.settled), "ab=D cd=D ef=D ");
+    tear_down(&near);
+}
+END_TEST
+
+/* --- what is too much, held, refused for good --- */
+
+/* Small letters are one container's, large ones another's. In `sent`, ! is the end of a batch; in `waits`, + who begins to wait and - who goes on. */
+static const struct {
+    const char *put[4]; /* batches */
+    const char *script[9];
+    const char *sent, *settled, *waits;
+    uint32_t in_flight;
+    uint64_t retry_limit, dead_max_bytes;
+    bool dead_drop;
+} refused_rows[] = {
+    /* halves, and halves of halves, in their order */
+    {{"abcd"}, {"SSSS", "DD", "DD"}, "abcd|ab|cd|", "ab=D cd=D ", "", 1, 0, 0, false},
+    {{"abcde"},
+     {"SSSSS", "SSS", "DD", "DD", "D"},
+     "abcde|abc|ab|cd|e|",
+     "ab=D cd=D e=D ",
+     "",
+     1,
+     0,
+     0,
+     false},
+    {{"abc", "d"}, {"SSS", "DD", "D", "D"}, "abc|ab|c|d|", "ab=D c=D d=D ", "", 1, 0, 0, false},
+    {{"a"}, {"S"}, "a|", "a=too_large ", "", 1, 0, 0, false},
+    {{"abc"}, {"DSD", "S"}, "abc|b|", "a=D c=D b=too_large ", "", 1, 0, 0, false},
+    {{"ab"}, {"SS", "R", "D", "D"}, "ab|a|a|b|", "a=D b=D ", "", 1, 0, 0, false},
+    {{"abc"}, {"FXF"}, "abc|", "a=failure_store c=failure_store b=X ", "", 1, 0, 0, false},
+    /* at once */
+    {{"abc"}, {"NDN", "DD"}, "abc|ac|", "b=D ac=D ", "", 1, 0, 0, false},
+    /* tries of a record */
+    {{"ab"}, {"RR", "RD", "R"}, "ab|ab|a|", "b=D a=retry_limit ", "", 1, 3, 0, false},
+    {{"ab", "cd"}, {"RD", "R", "DD"}, "ab|a|cd|", "b=D a=retry_limit cd=D ", "", 1, 2, 0, false},
+    /* who is held waits, and the others flow; in its order, and what is queued with it */
+    {{"aAb"}, {"HDH", "DD"}, "aAb|ab|", "A=D ab=D ", "+a:index:H -a ", 1, 0, 0, false},
+    {{"aAb", "cBC"},
+     {"HDH", "DD", "DD", "D"},
+     "aAb|BC|ab|c|",
+     "A=D BC=D ab=D c=D ",
+     "+a:index:H -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"aAb", "cBC"},
+     {"HDH", "DDD", "DD"},
+     "aAb|cBC|ab|",
+     "A=D cBC=D ab=D ",
+     "+a:index:H -a ",
+     2,
+     0,
+     0,
+     false},
+    {{"aA", "bB", "cC"},
+     {"HD", "D", "D", "H", "D", "D", "D"},
+     "aA|B|C|a|a|b|c|",
+     "A=D B=D C=D a=D b=D c=D ",
+     "+a:index:H -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"aA", "bB"},
+     {"HH", "HD", "D", "D", "D"},
+     "aA|aA|B|a|b|",
+     "A=D B=D a=D b=D ",
+     "+a:index:H +A:index:H -A -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"aAb"}, {"HRH", "D", "DD"}, "aAb|A|ab|", "A=D ab=D ", "+a:index:H -a ", 1, 0, 0, false},
+    {{"ab", "cd"},
+     {"HR", "DR", "D", "DD"},
+     "ab|ab|b|cd|",
+     "a=D b=D cd=D ",
+     "+a:index:H -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"ab"}, {"HH", "XD"}, "ab|ab|", "b=D a=X ", "+a:index:H -a ", 1, 0, 0, false},
+    /* no room among the dead letters: they wait, or are gone */
+    {{"aA", "b"},
+     {"XD", "D", "D"},
+     "aA|a|b|",
+     "A=D a=D b=D ",
+     "+a:dead_letter:X -a ",
+     1,
+     0,
+     10,
+     false},
+    {{"aA"}, {"XX"}, "aA|", "aA=dropped ", "", 1, 0, 10, true},
+};
+
+START_TEST(each_record_is_answered_for)
+{
+    struct near near = {.retry_max_ms = 20};
+    sl_books books;
+    uint32_t batches = 0;
+
+    near.retry_limit = refused_rows[_i].retry_limit;
+    near.dead_max_bytes = refused_rows[_i].dead_max_bytes;
+    near.dead_drop = refused_rows[_i].dead_drop;
+    near.far = (struct far_end){.script = refused_rows[_i].script, .how = LATER};
+    set_up(&near, &far_patient, refused_rows[_i].in_flight);
+    for (; batches < 4 && refused_rows[_i].put[batches]; batches++)
+        put(&near, refused_rows[_i].put[batches]);
+    while (near.settled.len < strlen(refused_rows[_i].settled))
+        uv_run(&near.loop, UV_RUN_ONCE);
+    while (near.waits.len < strlen(refused_rows[_i].waits))
+        uv_run(&near.loop, UV_RUN_ONCE);
+    sl_output_close(near.output);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), refused_rows[_i].sent);
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), refused_rows[_i].settled);
+    ck_assert_slice_eq(sl_buf_slice(&near.waits), refused_rows[_i].waits);
+    ck_assert_uint_eq(near.returned.len, 0);
+    for (int i = 0; i < 2; i++) {
+        books = sl_account_books(&near.accounts[i]);
+        ck_assert_uint_eq(books.in_flight, 0);
+        ck_assert(sl_account_is_settled(&near.accounts[i]));
+    }
     tear_down(&near);
 }
 END_TEST
@@ -767,9 +952,9 @@ SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
         SL_ONE(ten_thousand_batches_neither_recurse_nor_wait),
         SL_ONE(no_more_in_flight_than_allowed),
         SL_ROWS(what_comes_back_goes_out_in_its_old_order, order_rows),
-        SL_ROWS(backoff_doubles, backoff_rows), SL_ONE(far_end_may_ask_for_more_time),
-        SL_ONE(complains_once_a_minute), SL_ONE(retries_are_counted),
-        SL_ONE(a_failing_far_end_is_down_until_it_delivers),
+        SL_ROWS(each_record_is_answered_for, refused_rows), SL_ROWS(backoff_doubles, backoff_rows),
+        SL_ONE(far_end_may_ask_for_more_time), SL_ONE(complains_once_a_minute),
+        SL_ONE(retries_are_counted), SL_ONE(a_failing_far_end_is_down_until_it_delivers),
         SL_ONE(a_far_end_that_says_nothing_is_down_after_a_while),
         SL_ROWS(close_gives_everything_back, close_rows), SL_ONE(close_ends_a_backoff),
         SL_ROWS(close_forgets_the_backoff, ending_rows), SL_ONE(giving_up_is_said_once_and_later),

@@ -1,0 +1,81 @@
+/* output_in.h - one output from within: output.c sends and has the states, home.c deals with what comes
+ * back, aside.c with what waits aside. Nobody else includes this. */
+#ifndef SL_SHIP_OUTPUT_IN_H
+#define SL_SHIP_OUTPUT_IN_H
+
+#include "ship/hold.h"
+#include "ship/host.h"
+#include "ship/output.h"
+#include "ship/storm.h"
+
+typedef enum { OUT_OPEN, OUT_BACKOFF, OUT_CLOSING, OUT_CLOSED, OUT_STATES } out_state;
+
+/* Said at most once a minute. */
+typedef struct complaint {
+    bool open;   /* and has not been taken back since */
+    uint64_t at; /* 0: never */
+} complaint;
+
+struct sl_output {
+    sl_output_options options;
+    const sl_output_ops *ops;
+    sl_hosting hosting;
+    out_state state;
+    sl_queue queue;
+    sl_link home;       /* trips whose records are all answered */
+    uint32_t in_flight; /* batches that are out, or whose refused records are being written */
+    uint64_t failures;  /* in a row */
+    uint32_t nows;      /* in a row */
+    uint64_t retries;
+    uint64_t silent_ms; /* since then nothing was answered, while something is out */
+    uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
+    sl_histogram sent;
+    complaint failing, refusing, writing;
+    bool gave_up;
+    bool gone;      /* closed */
+    bool abandoned; /* freed before it was closed */
+    sl_packer packer;
+    sl_hold hold;
+    bool in_round, crowded;
+    sl_storm storm;
+    bool storming;
+    sl_refusals refusals;
+    uv_timer_t timer;  /* ends the back-off */
+    uv_timer_t rounds; /* begins the next round of those that wait */
+    uv_idle_t turn;    /* runs while somebody is home */
+};
+
+/* --- output.c --- */
+
+void sl_output_enter(sl_output *o, out_state next);
+/* Sends what may go out. */
+void sl_output_send(sl_output *o);
+/* The back-off takes so long, or longer. */
+void sl_output_wait_at_least(sl_output *o, uint64_t ms);
+/* Something of it is with the plugin or in the pool. */
+bool sl_output_is_busy(const sl_output *o);
+uint64_t sl_output_random(void);
+
+/* --- home.c --- */
+
+/* All of t's records are answered. */
+void sl_output_home(sl_output *o, sl_trip *t);
+/* Some that were refused are on disk, or why they are not: for sl_refusals. */
+void sl_output_buried(void *output, sl_trip *t, sl_err err);
+/* NULL: for no reason. */
+void sl_output_say(const sl_output *o, sl_level level, const char *what, const char *reason);
+
+/* --- aside.c --- */
+
+/* Nothing of a's is read or sent until it flows again. */
+void sl_output_hold(sl_output *o, sl_account *a, const char *reason, const char *words);
+/* Puts aside what the queue's first batch holds of containers that are held.
+ * returns  false: nothing is left of it, and another one is the first */
+bool sl_output_sift(sl_output *o, sl_batch *b);
+/* Nothing is left of b: it is the lane's again, which may put the next one, or close this output. */
+void sl_output_empty(sl_output *o, sl_batch *b);
+/* After anything that may have ended a round, or given one something to do. */
+void sl_output_tend(sl_output *o);
+void sl_output_on_round(uv_timer_t *rounds);
+
+#endif
