@@ -16,7 +16,8 @@ typedef struct sl_cli_args {
     size_t set_count;
     const char *words[3]; /* arguments that are no options; NULL behind them */
     size_t word_count;
-    const char *to; /* --to WHERE, or NULL */
+    const char *to;     /* --to WHERE, or NULL */
+    const char *reason; /* --reason R, or NULL */
     bool json, no_wait, verbose;
 } sl_cli_args;
 
@@ -28,6 +29,7 @@ int sl_cli_main(int argc, char **argv, int (*run)(const sl_cli_args *));
  * returns  the exit code */
 int sl_cli_print(const sl_buf *text);
 
+int sl_cli_dead_letter(const sl_cli_args *args);
 int sl_cli_check(const sl_cli_args *args);
 int sl_cli_options(const sl_cli_args *args);
 int sl_cli_state(const sl_cli_args *args);

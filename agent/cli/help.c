@@ -13,7 +13,8 @@ enum {
     TAKES_VERBOSE = 8,
     TAKES_WORD = 16,
     TAKES_WORDS = 32,
-    TAKES_TO = 64
+    TAKES_TO = 64,
+    TAKES_REASON = 128
 };
 
 #define FILE_HELP                                                                                  \
@@ -81,6 +82,21 @@ static const command commands[] = {
      "\n"
      "  sluice state ls -c /etc/sluice/sluice.yaml\n"
      "  sluice state rewind search shop/cart --to 2h\n"},
+    {"dead-letter",
+     "sluice dead-letter ls [OUTPUT] | show OUTPUT | redrive OUTPUT  [--reason R] [-c FILE] "
+     "[--json]",
+     "records that outputs refused: list them, send them again",
+     TAKES_FILE | TAKES_JSON | TAKES_WORDS | TAKES_REASON, sl_cli_dead_letter,
+     "  ls                one line for each output and reason: records, bytes, first, last\n"
+     "  show              each record, with the far end's words\n"
+     "  redrive           sends them once more; what is taken is deleted, the rest stays\n"
+     "  --reason R        only those: rejected, too_large, retry_limit\n"
+     "  --json            one object a line\n" FILE_HELP "\n"
+     "ls and show work beside a running agent, too; redrive wants it to be stopped. A record that\n"
+     "stands there twice, as after a crash, is sent once.\n"
+     "\n"
+     "  sluice dead-letter ls -c /etc/sluice/sluice.yaml\n"
+     "  sluice dead-letter redrive search --reason rejected\n"},
     {"version", "sluice version [--json]", "this version, and those of its libraries", TAKES_JSON,
      sl_cli_version,
      "  --json            one object\n"
@@ -100,12 +116,20 @@ static const command commands[] = {
     {.name = "top"},
     {.name = "tap"},
     {.name = "logs"},
-    {.name = "dead-letter"},
 };
 
 static const size_t command_count = sizeof commands / sizeof *commands;
 
-enum flag_id { FLAG_FILE, FLAG_SET, FLAG_JSON, FLAG_NO_WAIT, FLAG_VERBOSE, FLAG_TO, FLAG_HELP };
+enum flag_id {
+    FLAG_FILE,
+    FLAG_SET,
+    FLAG_JSON,
+    FLAG_NO_WAIT,
+    FLAG_VERBOSE,
+    FLAG_TO,
+    FLAG_REASON,
+    FLAG_HELP
+};
 
 static const struct flag {
     const char *name;
@@ -113,15 +137,21 @@ static const struct flag {
     unsigned takes;    /* what a command must take for it */
     const char *wants; /* in the next argument; NULL: nothing */
 } flags[] = {
-    {"-c", FLAG_FILE, TAKES_FILE, "a file"}, {"--set", FLAG_SET, TAKES_FILE, "KEY=VALUE"},
-    {"--json", FLAG_JSON, TAKES_JSON, NULL}, {"--no-wait", FLAG_NO_WAIT, TAKES_WAIT, NULL},
-    {"--to", FLAG_TO, TAKES_TO, "a place"},  {"-v", FLAG_VERBOSE, TAKES_VERBOSE, NULL},
-    {"--help", FLAG_HELP, 0, NULL},          {"-h", FLAG_HELP, 0, NULL},
+    {"-c", FLAG_FILE, TAKES_FILE, "a file"},
+    {"--set", FLAG_SET, TAKES_FILE, "KEY=VALUE"},
+    {"--json", FLAG_JSON, TAKES_JSON, NULL},
+    {"--no-wait", FLAG_NO_WAIT, TAKES_WAIT, NULL},
+    {"--to", FLAG_TO, TAKES_TO, "a place"},
+    {"--reason", FLAG_REASON, TAKES_REASON, "a reason"},
+    {"-v", FLAG_VERBOSE, TAKES_VERBOSE, NULL},
+    {"--help", FLAG_HELP, 0, NULL},
+    {"-h", FLAG_HELP, 0, NULL},
 };
 
 int sl_cli_print(const sl_buf *text)
 {
-    if (fwrite(text->ptr, 1, text->len, stdout) == text->len && fflush(stdout) == 0)
+    if (text->len == 0 ||
+        (fwrite(text->ptr, 1, text->len, stdout) == text->len && fflush(stdout) == 0))
         return SL_EXIT_DONE;
     fprintf(stderr, "sluice: cannot write to stdout: %s\n", strerror(errno));
     return SL_EXIT_FAILED;
@@ -138,7 +168,7 @@ static int print_help(const command *cmd)
         sl_buf_add_text(&out, "sluice ships the container logs of a Kubernetes node.\n\n");
         for (size_t i = 0; i < command_count; i++) {
             if (commands[i].usage)
-                sl_buf_add_format(&out, "  sluice %-9s %s\n", commands[i].name,
+                sl_buf_add_format(&out, "  sluice %-11s %s\n", commands[i].name,
                                   commands[i].summary);
         }
         sl_buf_add_text(&out, "\n`sluice COMMAND --help` says more. Exit codes: 0 done, 1 failed, "
@@ -246,6 +276,9 @@ static bool read_args(const command *cmd, char **words, sl_cli_args *args, bool 
             break;
         case FLAG_TO:
             args->to = *words;
+            break;
+        case FLAG_REASON:
+            args->reason = *words;
             break;
         case FLAG_HELP:
             *help = true;

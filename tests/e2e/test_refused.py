@@ -4,10 +4,12 @@ import gzip
 import json
 import random
 import re
+import subprocess
 import unittest
 from pathlib import Path
 
 import agent
+from programs import SLUICE
 from test_plugin_so import ROOT, build
 
 SCRIPTED = ROOT / "tests/plugin/output_scripted/output_scripted.c"
@@ -17,7 +19,7 @@ class Case(agent.Case):
     def setUp(self):
         super().setUp()
         self.folder.chmod(0o755)
-        self.path, self.gate = self.folder / "taken", self.folder / "gate"
+        self.path, self.gate, self.fixed = (self.folder / n for n in ("taken", "gate", "fixed"))
         self.plugin = build(SCRIPTED, self.folder / "scripted.so", "-D_GNU_SOURCE")
         self.next = 0
         self.written = {}   # number of a line: (container, what it asks for)
@@ -25,6 +27,7 @@ class Case(agent.Case):
     def sluice(self, **output):
         sluice = self.agent(output="scripted", plugins=[str(self.plugin)])
         sluice.outputs.update({"path": str(self.path), "gate": str(self.gate),
+                               "fixed": str(self.fixed),
                                "retry": {"initial": "5ms", "max": "50ms"}, **output})
         return sluice
 
@@ -272,6 +275,98 @@ class Storm(Case):
         self.wait_settled(sluice)
         self.assert_stops(sluice)
         self.assertEqual(len(self.dead()), 2500)
+
+
+class Command(Case):
+    """`sluice dead-letter`."""
+
+    def dead_letter(self, *words, code=0):
+        done = subprocess.run([SLUICE, "dead-letter", *words, "-c", self.folder / "sluice.yaml"],
+                              capture_output=True, text=True, timeout=agent.PATIENCE, check=False)
+        self.assertEqual(done.returncode, code, done)
+        self.said = done.stderr
+        return done.stdout
+
+    def objects(self, *words, **how):
+        return [json.loads(line) for line in self.dead_letter(*words, "--json", **how).splitlines()]
+
+    def fill(self):
+        """Nine entries of two reasons; the agent runs."""
+        sluice = self.sluice(most=7)
+        self.put("app", "ok", "huge", *["reject"] * 8, "ok")
+        sluice.start()
+        self.wait_settled(sluice)
+        return sluice
+
+    def test_ls_and_show(self):
+        sluice = self.fill()
+        said = {group["reason"]: group for group in self.objects("ls")}
+        self.assertEqual({reason: group["records"] for reason, group in said.items()},
+                         {"rejected": 8, "too_large": 1})
+        self.assertEqual(said["rejected"]["example"], 'mapping: no "such" field')
+        self.assertGreater(said["rejected"]["bytes"], 8 * 100)
+        self.assertLessEqual(said["rejected"]["first"], said["rejected"]["last"])
+        self.assertEqual(self.objects("ls", "out"), self.objects("ls"))
+        self.assertEqual(self.objects("ls", "other"), [])
+        self.assertRegex(self.dead_letter("ls"), r"(?m)^out +rejected +8 +\d+  2")
+        self.assertEqual(len(self.objects("show", "out")), 9)
+        (entry,) = self.objects("show", "out", "--reason", "too_large")
+        self.assertIn("do=huge", entry["message"]["message"])
+        self.assertIn("shop/app-1/app", self.dead_letter("show", "out"))
+        self.assert_stops(sluice)
+
+    def test_redrive_sends_once_more_what_was_refused(self):
+        sluice = self.fill()
+        self.assertEqual(self.dead_letter("redrive", "out", code=1), "")
+        self.assertIn("stop it first", self.said)
+        self.assert_stops(sluice)
+        (said,) = self.objects("redrive", "out", code=1)  # nothing was mended
+        self.assertEqual((said["delivered"], said["left"]), (0, 9))
+        self.assertIn("such", self.said)
+        self.fixed.touch()
+        self.assertEqual(len(self.taken()), 2)
+        (said,) = self.objects("redrive", "out", "--reason", "rejected")
+        self.assertEqual((said["delivered"], said["left"]), (8, 0))
+        self.assertEqual(sorted(self.taken()), sorted(self.numbers("ok", "reject")))
+        self.assertEqual([g["reason"] for g in self.objects("ls")], ["too_large"])
+        self.assertEqual(self.objects("redrive", "out", "--reason", "rejected")[0]["delivered"], 0)
+        taken = [json.loads(line) for line in self.path.read_bytes().splitlines()]
+        self.assertEqual(len({(t["log"]["generation"], t["log"]["offset"]) for t in taken}), 10)
+
+    def test_damaged_are_skipped_and_twice_is_once(self):
+        self.assert_stops(self.fill())
+        (file,) = (self.folder / "state/dead-letter/out").iterdir()
+        text = file.read_bytes()
+        lines = text.splitlines(keepends=True)
+        file.write_bytes(text + lines[-1] + b"{damaged}\n" + lines[0][:50])
+        self.fixed.touch()
+        self.assertEqual(sum(g["records"] for g in self.objects("ls")), 10)
+        self.assertIn("1 damaged", self.said)
+        (said,) = self.objects("redrive", "out", "--reason", "rejected")
+        self.assertEqual((said["delivered"], said["twice"], said["damaged"]), (8, 1, 1))
+        self.assertEqual(sorted(self.taken()), sorted(self.numbers("ok", "reject")))
+        self.assertEqual(sum(g["records"] for g in self.objects("ls")), 1)
+
+    def test_a_torn_line_is_cut_off_when_the_file_is_continued(self):
+        sluice = self.fill()
+        self.assert_stops(sluice)
+        (file,) = (self.folder / "state/dead-letter/out").iterdir()
+        file.write_bytes(file.read_bytes() + b'{"time":"2026')
+        sluice.start()
+        self.put("app", "reject")
+        self.wait_settled(sluice)
+        self.assert_stops(sluice)
+        self.assertEqual(len(file.read_bytes().splitlines()), 10)
+        for line in file.read_bytes().splitlines():
+            json.loads(line)
+
+    def test_usage(self):
+        self.assert_stops(self.fill())
+        for words in ((), ("show",), ("redrive",), ("lose", "out"), ("show", "../out"),
+                      ("ls", "out", "more")):
+            self.dead_letter(*words, code=2)
+        self.dead_letter("redrive", "other", code=1)
+        self.assertIn("no output other", self.said)
 
 
 class Killed(Case):

@@ -1,7 +1,8 @@
 /* output_scripted.c - an output whose far end does what each record asks for, so that a test can say
  * what is to happen to it. A record holds one of these words:
  *
- *   do=reject     it is refused             do=elsewhere  refused, and kept by the far end
+ *   do=reject     it is refused, until the file `fixed` is there
+ *   do=elsewhere  refused, and kept by the far end
  *   do=hold       its target takes nothing, until the file `gate` is there
  *   do=retry      it fails the first two times, with all that is sent with it
  *   do=never      it fails each time, alone
@@ -23,10 +24,11 @@
 #define MEMORY 65536
 
 struct scripted {
-    const char *path; /* option */
-    const char *gate; /* option */
-    uint64_t most;    /* option */
-    uint64_t gzip;    /* option */
+    const char *path;  /* option */
+    const char *gate;  /* option */
+    const char *fixed; /* option */
+    uint64_t most;     /* option */
+    uint64_t gzip;     /* option */
     const sl_host *host;
     int fd, packed;
     uint8_t seen[MEMORY]; /* how often a record came, by its place */
@@ -60,7 +62,7 @@ static sl_answer decide(struct scripted *s, const sl_item *item)
 {
     uint8_t times = ++*seen(s, item);
 
-    if (asks(item->value, "do=reject"))
+    if (asks(item->value, "do=reject") && access(s->fixed, F_OK))
         return (sl_answer){.outcome = SL_REJECTED, .reason = sl_str("mapping: no \"such\" field")};
     if (asks(item->value, "do=elsewhere"))
         return (sl_answer){.outcome = SL_REJECTED, .code = SL_FAILURE_STORE};
@@ -137,6 +139,11 @@ static const sl_option options[] = {
      .offset = offsetof(struct scripted, gate),
      .fallback = "",
      .help = "a file: it holds no more"},
+    {.name = "fixed",
+     .type = SL_TEXT,
+     .offset = offsetof(struct scripted, fixed),
+     .fallback = "",
+     .help = "a file: it refuses no more"},
     {.name = "most",
      .type = SL_COUNT,
      .offset = offsetof(struct scripted, most),
