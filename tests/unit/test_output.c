@@ -1,12 +1,13 @@
 /* test_output.c - an output against a far end that follows a script. */
 #include "base/buf.h"
-#include "ship/dead_letter.h"
+#include "shape/compress.h"
 #include "ship/output.h"
 #include "unit.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <zlib.h>
 
 /* --- the far end: a plugin that answers each sending of a batch with the next line of its script,
  * a letter for each record: D delivered, R again, X or Y rejected for that reason, N again now,
@@ -200,6 +201,7 @@ struct near {
     /* options */
     uint64_t retry_max_ms, retry_limit, dead_max_bytes;
     bool dead_drop, no_storm;
+    sl_packers packers;
 };
 
 static void add_values(sl_buf *out, const sl_batch *b, uint32_t first, uint32_t n)
@@ -298,6 +300,8 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
         .dead_drop = near->dead_drop,
         .storm_goes_on = near->no_storm,
         .pool = &near->pool,
+        .packers = &near->packers,
+        .gzip = sl_gzip,
         .whose = on_whose,
         .waits = on_waits,
         .flows = on_flows,
@@ -316,6 +320,8 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
     near->log = (sl_log){.level = SL_LOG_INFO, .fd = memfd_create("log", 0)};
     ck_assert_int_eq(uv_loop_init(&near->loop), 0);
     sl_batch_pool_init(&near->pool, UINT64_MAX, 1024, 0);
+    near->pool.packed_bound = plugin->output.gzip ? sl_gzip_bound : NULL;
+    sl_packers_init(&near->packers);
     sl_account_init(&near->accounts[0]);
     sl_account_init(&near->accounts[1]);
     sl_scratch(near->dir);
@@ -604,6 +610,97 @@ START_TEST(each_record_is_answered_for)
         ck_assert_uint_eq(books.in_flight, 0);
         ck_assert(sl_account_is_settled(&near.accounts[i]));
     }
+    tear_down(&near);
+}
+END_TEST
+
+/* --- gzip --- */
+
+static int far_gzip(const void *self)
+{
+    (void)self;
+    return 1;
+}
+
+/* The payload is what is sent, packed. */
+static void packed_send(void *self, sl_batch *b)
+{
+    struct far_end *f = ((struct far_plugin *)self)->far;
+    sl_slice payload = f->host->payload(b);
+    char plain[256];
+    z_stream z = {.next_in = (z_const Bytef *)payload.ptr, .next_out = (Bytef *)plain};
+
+    z.avail_in = (uInt)payload.len;
+    z.avail_out = sizeof plain;
+    ck_assert_int_eq(inflateInit2(&z, 15 + 16), Z_OK);
+    ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
+    ck_assert_uint_eq(z.avail_in, 0);
+    inflateEnd(&z);
+    ck_assert_uint_eq(z.total_out, 2 * f->host->count(b)); /* a letter and a newline each */
+    for (uint32_t i = 0; i < f->host->count(b); i++) {
+        sl_item item;
+
+        f->host->record(b, i, &item);
+        ck_assert_int_eq(plain[2 * i], *item.value.ptr);
+    }
+    far_send(self, b);
+}
+
+static const sl_plugin far_packed = {
+    .item_size = sizeof(sl_item),
+    .self_size = sizeof(struct far_plugin),
+    .output = {.open = far_open, .send = packed_send, .close = far_close, .gzip = far_gzip},
+};
+
+static const struct {
+    const char *put[4];
+    const char *script[6];
+    const char *sent, *settled;
+    const char *threads; /* of libuv's pool */
+} packed_rows[] = {
+    {{"abc", "de", "f"}, {"DDD", "DD", "D"}, "abc|de|f|", "abc=D de=D f=D ", NULL},
+    {{"abc", "de", "f"}, {"DDD", "DD", "D"}, "abc|de|f|", "abc=D de=D f=D ", "1"},
+    {{"abc"}, {"RDR", "DR", "D"}, "abc|ac|c|", "b=D a=D c=D ", NULL},
+    {{"abcd", "e"}, {"SSSS", "DD", "DD", "D"}, "abcd|ab|cd|e|", "ab=D cd=D e=D ", NULL},
+    {{"aA", "bB"}, {"HD", "D", "D", "D"}, "aA|B|a|b|", "A=D B=D a=D b=D ", NULL},
+};
+
+START_TEST(payloads_are_packed_in_their_order)
+{
+    struct near near = {.retry_max_ms = 20};
+
+    if (packed_rows[_i].threads)
+        setenv("UV_THREADPOOL_SIZE", packed_rows[_i].threads, 1);
+    near.far = (struct far_end){.script = packed_rows[_i].script, .how = LATER};
+    set_up(&near, &far_packed, 1);
+    for (int i = 0; i < 4 && packed_rows[_i].put[i]; i++)
+        put(&near, packed_rows[_i].put[i]);
+    while (near.settled.len < strlen(packed_rows[_i].settled))
+        uv_run(&near.loop, UV_RUN_ONCE);
+    sl_output_close(near.output);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), packed_rows[_i].sent);
+    ck_assert_slice_eq(sl_buf_slice(&near.settled), packed_rows[_i].settled);
+    ck_assert_uint_eq(near.packers.free, packed_rows[_i].threads ? 1 : 3);
+    unsetenv("UV_THREADPOOL_SIZE");
+    tear_down(&near);
+}
+END_TEST
+
+START_TEST(close_waits_for_what_is_in_the_pool)
+{
+    static const char *const script[] = {"D", NULL};
+    struct near near = {0};
+
+    near.far = (struct far_end){.script = script, .how = LATER};
+    set_up(&near, &far_packed, 1);
+    put(&near, "a");
+    put(&near, "b");
+    sl_output_close(near.output);
+    ck_assert_uint_eq(near.emptied, 0);
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.returned), "a b ");
+    ck_assert_int_eq(near.closed, 1);
     tear_down(&near);
 }
 END_TEST
@@ -952,7 +1049,9 @@ SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
         SL_ONE(ten_thousand_batches_neither_recurse_nor_wait),
         SL_ONE(no_more_in_flight_than_allowed),
         SL_ROWS(what_comes_back_goes_out_in_its_old_order, order_rows),
-        SL_ROWS(each_record_is_answered_for, refused_rows), SL_ROWS(backoff_doubles, backoff_rows),
+        SL_ROWS(each_record_is_answered_for, refused_rows),
+        SL_ROWS(payloads_are_packed_in_their_order, packed_rows),
+        SL_ONE(close_waits_for_what_is_in_the_pool), SL_ROWS(backoff_doubles, backoff_rows),
         SL_ONE(far_end_may_ask_for_more_time), SL_ONE(complains_once_a_minute),
         SL_ONE(retries_are_counted), SL_ONE(a_failing_far_end_is_down_until_it_delivers),
         SL_ONE(a_far_end_that_says_nothing_is_down_after_a_while),
