@@ -472,11 +472,27 @@ static void on_warmed(void *arg, sl_tail *tail)
     make_ready(c);
 }
 
+/* What is written behind its files' present ends, nobody can have sent before. */
+static void note_fresh(sl_cursor *c)
+{
+    const sl_generation *last = NULL;
+
+    sl_peek_sizes(c->source);
+    SL_LIST_EACH(&c->source->generations, link)
+    last = SL_CONTAINER_OF(link, sl_generation, link);
+    if (last)
+        c->account.fresh = (sl_place){last->seq, last->measured};
+}
+
 /* One buffer of one source. Returns the bytes consumed. */
 static uint64_t read_one(sl_lane *l, sl_cursor *c)
 {
     uint64_t bytes;
-    sl_tail_state state = sl_tail_read(&l->reader, &c->tail, &bytes);
+    sl_tail_state state;
+
+    if (SL_UNLIKELY(!c->account.fresh.seq))
+        note_fresh(c);
+    state = sl_tail_read(&l->reader, &c->tail, &bytes);
 
     if (sl_place_cmp(c->account.read, c->tail.at) != 0) {
         c->account.read = c->tail.at;
@@ -732,6 +748,7 @@ static void begin_anew(sl_cursor *c)
     sl_list_remove(&c->rewinding);
     (void)sl_lane_save(c->lane, c->source, &at);
     c->back = (sl_place){0};
+    c->account.fresh = (sl_place){0}; /* what is there now was sent by us, perhaps */
     resume_at(c, &at);
     make_ready(c);
 }
@@ -810,7 +827,7 @@ bool sl_lane_has_finished(sl_lane *l)
     {
         sl_cursor *c = SL_CONTAINER_OF(link, sl_cursor, in_lane);
 
-        if (!c->source->path || has_finished(c))
+        if (!c->source->path || c->account.waiting || has_finished(c))
             continue;
         make_ready(c);
         finished = false;

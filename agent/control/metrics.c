@@ -207,6 +207,11 @@ static void add_retries(sl_buf *out, const char *labels, const sl_lane_numbers *
     add_count(out, "sluice_retries_total", labels, n->output.retries);
 }
 
+static void add_conflicts(sl_buf *out, const char *labels, const sl_lane_numbers *n)
+{
+    add_count(out, "sluice_unexpected_conflicts_total", labels, n->output.conflicts);
+}
+
 /* Of those who tell: for a local file there is no wire, and 0 would be a lie for a silent plugin. */
 static void add_wire(sl_buf *out, const char *labels, const sl_lane_numbers *n)
 {
@@ -237,6 +242,9 @@ static const struct output_row {
      "0: it was given up, the last answer was a failure, or none came for 30 s.", add_up},
     {"sluice_retries_total", "counter", "Batches of which something had to be sent again.",
      add_retries},
+    {"sluice_unexpected_conflicts_total", "counter",
+     "Records that were there already, though nobody can have sent them: each may be a lost line.",
+     add_conflicts},
     {"sluice_wire_bytes_total", "counter",
      "Bytes that the output put on the wire, after compression; of those that tell.", add_wire},
     {"sluice_memory_bytes", "gauge",

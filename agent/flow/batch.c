@@ -108,7 +108,7 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b)
     b->used = b->row_count = b->mark_count = b->unanswered = 0;
     b->limit = b->shown = b->tries = 0;
     b->packed_len = 0;
-    b->probe = false;
+    b->probe = b->sent = false;
     b->output = NULL;
     if (b->cap == p->max_bytes && !b->carved)
         sl_list_prepend(&p->idle, &b->link); /* the one whose pages are warmest goes out first */
@@ -356,6 +356,7 @@ sl_batch *sl_batch_carve(sl_batch_pool *p, sl_batch *b, bool (*leaves)(const sl_
     to->carved = true;
     to->epoch = b->epoch; /* it keeps b's place in every queue */
     to->tries = b->tries;
+    to->sent = b->sent;
     to->held = memory_of(p, bytes, rows);
     sl_gate_force(&p->gate, to->held);
     numbers = sl_alloc(b->mark_count * sizeof *numbers);

@@ -75,6 +75,7 @@ struct sl_batch {
     char *packed;        /* those that are shown, compressed; NULL: this pool does not compress */
     size_t packed_len;   /* 0: not yet */
     bool packing;        /* the pool's threads read the payload and write `packed` */
+    bool sent;           /* some of it was, before now */
     bool carved;         /* made by sl_batch_carve() */
     bool probe;          /* was held, and is on its way once more */
     uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */

@@ -138,6 +138,12 @@ static void count_trip(sl_output *o, const sl_trip *t)
         o->failed_ms = now;
     if (t->why_again)
         o->retries++;
+    o->conflicts += t->conflicts;
+    if (t->conflicts && may_complain(o, &o->conflicting))
+        sl_output_say(o, SL_LOG_ERROR,
+                      "the far end had records already that cannot have been sent before: others "
+                      "stand in their places",
+                      NULL);
 }
 
 /* Whatever is settled is: the rest stays. */

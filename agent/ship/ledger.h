@@ -37,6 +37,8 @@ struct sl_account {
     uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
     uint64_t marked_epoch;
     sl_books books;
+    sl_place
+        fresh; /* no life before this one can have sent what lies from here on; seq 0: unknown */
     const char *waiting; /* why nothing of it is read for now; NULL: it flows. See ship/hold.h */
     bool held;           /* nothing of it is sent */
     sl_link waits;       /* among those that wait */

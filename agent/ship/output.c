@@ -407,6 +407,7 @@ void sl_output_look(const sl_output *o, sl_output_numbers *out)
                                      (o->state == OUT_OPEN || o->state == OUT_BACKOFF),
                                .down_ms = since ? now - since : 0,
                                .retries = o->retries,
+                               .conflicts = o->conflicts,
                                .wire_bytes = o->hosting.wire_bytes,
                                .words = o->hosting.up_reason,
                                .held_bytes = o->hold.bytes,

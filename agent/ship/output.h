@@ -76,6 +76,7 @@ typedef struct sl_output_numbers {
     bool up; /* not so: it is closed, its last answer was a failure, or none came in SL_SILENT_MS */
     uint64_t down_ms;    /* for how long it is not up */
     uint64_t retries;    /* batches that came back with something to send again */
+    uint64_t conflicts;  /* records that were there already, though nobody can have sent them */
     uint64_t wire_bytes; /* that the plugin says it put on the wire */
     const char *words;   /* why it is not up, as the far end said; NULL: not known */
     uint64_t held_bytes; /* of memory, that wait with their containers */

@@ -27,10 +27,11 @@ struct sl_output {
     uint64_t failures;  /* in a row */
     uint32_t nows;      /* in a row */
     uint64_t retries;
+    uint64_t conflicts;
     uint64_t silent_ms; /* since then nothing was answered, while something is out */
     uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
     sl_histogram sent;
-    complaint failing, refusing, writing;
+    complaint failing, refusing, writing, conflicting;
     bool gave_up;
     bool gone;      /* closed */
     bool abandoned; /* freed before it was closed */

@@ -1,6 +1,8 @@
 /* trip.c - see trip.h. */
 #include "ship/trip.h"
 
+#include "ship/ledger.h"
+
 #include <stdlib.h>
 
 #define MAX_REASON   512
@@ -100,11 +102,27 @@ static sl_fate note_rejected(sl_trip *t, uint32_t first, uint32_t n, const sl_an
     return SL_FATE_SETTLED;
 }
 
+/* Whose place was taken, though it is new: is it another record's? Then one of them is lost. */
+static uint32_t count_conflicts(const sl_batch *b, uint32_t first, uint32_t n)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = first; !b->sent && i < first + n; i++) {
+        const sl_mark *m = b->marks[b->rows[i].mark];
+        sl_place at = {m->first.seq, b->rows[i].offset};
+
+        count += m->account->fresh.seq && sl_place_cmp(at, m->account->fresh) >= 0;
+    }
+    return count;
+}
+
 /* What that answer means for each of its rows. */
 static sl_fate note(sl_trip *t, uint32_t first, uint32_t n, const sl_answer *answer)
 {
     switch (answer->outcome) {
     case SL_DELIVERED:
+        if (answer->code == SL_KNOWN)
+            t->conflicts += count_conflicts(t->batch, first, n);
         return SL_FATE_SETTLED;
     case SL_TOO_MUCH:
         if (t->batch->shown == 1)
@@ -159,6 +177,7 @@ void sl_trip_end(sl_trip *t, uint64_t limit)
 {
     sl_batch *b = t->batch;
 
+    b->sent = true;
     if (t->too_much)
         b->limit = (t->too_much + 1) / 2;
     for (uint32_t i = b->shown; i < b->row_count; i++)

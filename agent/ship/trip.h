@@ -26,10 +26,11 @@ typedef struct sl_trip {
     size_t refusal_count, refusal_cap;
     char *why_again, *why_held; /* the first one's words; NULL: there is none */
     uint64_t sent_ms;
-    uint32_t asked_ms; /* by the far end, to wait */
-    uint32_t too_much; /* rows that were too many at once */
-    bool now;          /* some are wanted again at once */
-    bool stormy;       /* what was refused is kept: see storm.h */
+    uint32_t asked_ms;  /* by the far end, to wait */
+    uint32_t conflicts; /* rows that were there already, though nobody can have sent them */
+    uint32_t too_much;  /* rows that were too many at once */
+    bool now;           /* some are wanted again at once */
+    bool stormy;        /* what was refused is kept: see storm.h */
 } sl_trip;
 
 /* The batch is shown (sl_batch_show()), and goes out. */

@@ -146,6 +146,29 @@ class Refused(Case):
                          sorted(self.numbers("ok")))
 
 
+class Known(Case):
+    SAID = ("the far end had records already that cannot have been sent before: others stand in "
+            "their places")
+
+    def test_what_is_new_conflicts(self):
+        sluice = self.sluice()
+        self.put("app", "known", "ok", "known")
+        sluice.start()
+        self.wait_settled(sluice)
+        self.put("app", "known")
+        self.wait_settled(sluice)
+        agent.until("the word", lambda: sluice.life.logged(self.SAID))
+        self.assert_stops(sluice)
+
+    def test_what_was_there_at_the_start_may_have_been_sent(self):
+        sluice = self.sluice()
+        self.put("app", "known", "ok", "known")
+        sluice.start()
+        self.wait_settled(sluice)
+        self.assert_stops(sluice)
+        self.assertFalse(sluice.life.logged(self.SAID))
+
+
 class Held(Case):
     def test_its_container_waits_in_order_and_the_others_flow(self):
         sluice = self.sluice(batch={"max_records": 20})

@@ -6,6 +6,7 @@
  *   do=hold       its target takes nothing, until the file `gate` is there
  *   do=retry      it fails the first two times, with all that is sent with it
  *   do=never      it fails each time, alone
+ *   do=known      it is said to be there already
  *   do=now        it is wanted again at once, the first time
  *
  * Others are delivered: appended to `path`, a line each. With `most`, a batch of more records is too
@@ -61,6 +62,7 @@ static sl_answer deliver(struct scripted *s, sl_slice value)
 static sl_answer decide(struct scripted *s, const sl_item *item)
 {
     uint8_t times = ++*seen(s, item);
+    sl_answer answer;
 
     if (asks(item->value, "do=reject") && access(s->fixed, F_OK))
         return (sl_answer){.outcome = SL_REJECTED, .reason = sl_str("mapping: no \"such\" field")};
@@ -74,7 +76,9 @@ static sl_answer decide(struct scripted *s, const sl_item *item)
         return (sl_answer){.outcome = SL_RETRY, .code = SL_NOW};
     if (asks(item->value, "do=huge"))
         return (sl_answer){.outcome = SL_TOO_MUCH, .reason = sl_str("413: too long")};
-    return deliver(s, item->value);
+    answer = deliver(s, item->value);
+    answer.code = asks(item->value, "do=known") ? SL_KNOWN : SL_PLAIN;
+    return answer;
 }
 
 static void keep_packed(const struct scripted *s, sl_slice payload)
