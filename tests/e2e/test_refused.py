@@ -10,6 +10,7 @@ from pathlib import Path
 
 import agent
 from programs import SLUICE
+from test_admin import LocalConnection, Metrics
 from test_plugin_so import ROOT, build
 
 SCRIPTED = ROOT / "tests/plugin/output_scripted/output_scripted.c"
@@ -57,6 +58,27 @@ class Case(agent.Case):
                     number = int(re.search(r"line=(\d+)", entry["message"]["message"])[1])
                     found.setdefault(number, []).append(entry)
         return found
+
+    def ask(self, target):
+        """The running agent, through its socket."""
+        connection = LocalConnection(self.folder / "state")
+        self.addCleanup(connection.close)
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 200)
+        return answer.read().decode()
+
+    def assert_waiting(self, sluice, reason, pods):
+        """These wait for that reason, as all who can be asked say; and the books are balanced."""
+        metrics = Metrics(self.ask("/metrics"))
+        self.assertEqual(metrics.sum("waiting_sources", reason=reason), len(pods))
+        self.assertEqual(metrics.sum("waiting_sources"), len(pods))
+        self.assertEqual(metrics.sum("read_bytes_total"), sum(
+            metrics.sum(f"{what}_bytes_total") for what in
+            ("delivered", "filtered", "dead_lettered", "dropped")) + metrics.sum("in_flight_bytes"))
+        sources = json.loads(self.ask("/api/v1/sources"))["sources"]
+        self.assertEqual({s["pod"] for s in sources
+                          if s["outputs"]["out"].get("waiting") == reason}, set(pods))
 
     def numbers(self, *asks):
         return {n for n, (_, ask) in self.written.items() if ask in asks}
@@ -183,6 +205,7 @@ class Held(Case):
         self.assertEqual([(s["pod"], s["reason"], s["error"]) for s in said],
                          [("held-1", "index", "no such index")])
         self.assertFalse(set(self.taken()) & set(held[10:]))
+        self.assert_waiting(sluice, "index", {"held-1"})
         self.put("held", *["hold"] * 100)
         held = [n for n, (container, _) in self.written.items() if container == "held"]
         self.put("free", "ok")
@@ -190,7 +213,8 @@ class Held(Case):
         self.gate.touch()
         self.wait_settled(sluice)
         self.assertEqual([n for n in self.taken() if n in set(held)], held)
-        self.assertTrue(sluice.life.logged("container flows again"))
+        agent.until("the word", lambda: sluice.life.logged("container flows again"))
+        self.assert_waiting(sluice, "index", set())
         books = self.assert_stops(sluice)
         self.assertEqual(books["in_flight_bytes"], 0)
 
@@ -238,6 +262,7 @@ class Full(Case):
         self.wait_settled(sluice, {n for n, (c, _) in self.written.items() if c == "good"})
         agent.until("that it is full", lambda: any(
             "dead letters are full" in line["message"] for line in sluice.life.logged()))
+        self.assert_waiting(sluice, "dead_letter", {"bad-1"})
         self.assertLessEqual(sum(f.stat().st_size for f in
                                  (self.folder / "state/dead-letter/out").iterdir()), 2048)
         books = self.assert_stops(sluice)
@@ -288,6 +313,7 @@ class Storm(Case):
         self.put("app", *["reject"] * 300)
         agent.until("the storm", lambda: sluice.life.logged(self.MESSAGE))
         self.assertLess(len(self.dead()), 1100)
+        self.assert_waiting(sluice, "reject_storm", {"app-1"})
         books = self.assert_stops(sluice, patience=60)
         self.assertGreater(books["in_flight_bytes"], 0)
 
