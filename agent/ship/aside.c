@@ -1,6 +1,8 @@
 /* aside.c - containers that wait, of one output: their records are sifted out of the queue, and all of
  * them are tried again from time to time, in rounds. See hold.h. */
-#include "ship/output_in.h"
+#include "ship/aside.h"
+
+#include "ship/home.h"
 
 void sl_output_on_round(uv_timer_t *timer)
 {

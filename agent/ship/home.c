@@ -2,7 +2,9 @@
  * the rest goes back into the queue.
  *
  *   sl_output_home -> delivered: settled -> refused: buried -> finish -> gone, or in the queue again */
-#include "ship/output_in.h"
+#include "ship/home.h"
+
+#include "ship/aside.h"
 
 #define COMPLAIN_EACH_MS 60000
 #define MAX_NOWS         3 /* in a row; then somebody has failed after all */

@@ -8,7 +8,10 @@
  *   answered -> home -> on_home -> (refused: bury) -> finish -> gone, or back into the queue
  *
  * Owns     the plugin's instance; trips; batches from put() until `emptied` */
-#include "ship/output_in.h"
+#include "ship/output.h"
+
+#include "ship/aside.h"
+#include "ship/home.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* output_in.h - one output from within: output.c sends and has the states, home.c deals with what comes
- * back, aside.c with what waits aside. Nobody else includes this. */
+/* output_in.h - one output from within, for the three files that it is made of: output.c sends and has
+ * the states, home.c deals with what comes back, aside.c with what waits aside. */
 #ifndef SL_SHIP_OUTPUT_IN_H
 #define SL_SHIP_OUTPUT_IN_H
 
@@ -46,8 +46,6 @@ struct sl_output {
     uv_idle_t turn;    /* runs while somebody is home */
 };
 
-/* --- output.c --- */
-
 void sl_output_enter(sl_output *o, out_state next);
 /* Sends what may go out. */
 void sl_output_send(sl_output *o);
@@ -56,27 +54,5 @@ void sl_output_wait_at_least(sl_output *o, uint64_t ms);
 /* Something of it is with the plugin or in the pool. */
 bool sl_output_is_busy(const sl_output *o);
 uint64_t sl_output_random(void);
-
-/* --- home.c --- */
-
-/* All of t's records are answered. */
-void sl_output_home(sl_output *o, sl_trip *t);
-/* Some that were refused are on disk, or why they are not: for sl_refusals. */
-void sl_output_buried(void *output, sl_trip *t, sl_err err);
-/* NULL: for no reason. */
-void sl_output_say(const sl_output *o, sl_level level, const char *what, const char *reason);
-
-/* --- aside.c --- */
-
-/* Nothing of a's is read or sent until it flows again. */
-void sl_output_hold(sl_output *o, sl_account *a, const char *reason, const char *words);
-/* Puts aside what the queue's first batch holds of containers that are held.
- * returns  false: nothing is left of it, and another one is the first */
-bool sl_output_sift(sl_output *o, sl_batch *b);
-/* Nothing is left of b: it is the lane's again, which may put the next one, or close this output. */
-void sl_output_empty(sl_output *o, sl_batch *b);
-/* After anything that may have ended a round, or given one something to do. */
-void sl_output_tend(sl_output *o);
-void sl_output_on_round(uv_timer_t *rounds);
 
 #endif

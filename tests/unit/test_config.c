@@ -1015,7 +1015,7 @@ static const struct {
     {{"sluice", "chekc"}, SL_EXIT_USAGE, 0},
     {{"sluice", ""}, SL_EXIT_USAGE, 0},
     {{"sluice", "top"}, SL_EXIT_USAGE, 0},
-    {{"sluice", "dead-letter", "ls"}, SL_EXIT_USAGE, 0},
+    {{"sluice", "dead-letter", "lose"}, SL_EXIT_USAGE, 0},
 };
 
 START_TEST(obeys_each_command_line)
