@@ -172,6 +172,20 @@ static void finish(sl_output *o, sl_trip *t)
     sl_trip_free(t);
 }
 
+void sl_output_refused(void *output, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *v)
+{
+    static const char *const said[] = {
+        "records are refused, and kept as dead letters",
+        "records are refused; the far end keeps them elsewhere",
+        "records are refused, and dropped: dead letters are full (dead_letter.max_bytes)"};
+    sl_output *o = output;
+    int which = v->end == SL_END_DROPPED ? 2 : v->dead == SL_DEAD_FAILURE_STORE;
+
+    if (may_complain(o, &o->refusing[which]))
+        sl_output_say(o, SL_LOG_WARN, said[which], v->words);
+    o->options.settled(o->options.arg, b, first, n, v);
+}
+
 void sl_output_buried(void *arg, sl_trip *t, sl_err err)
 {
     sl_output *o = arg;
@@ -185,8 +199,6 @@ void sl_output_buried(void *arg, sl_trip *t, sl_err err)
                           : "dead letters cannot be written: containers whose records are "
                             "refused wait",
                       err == SL_E_FULL ? words : sl_strerror(err));
-    else if (!err && may_complain(o, &o->refusing))
-        sl_output_say(o, SL_LOG_WARN, "records are refused, and kept as dead letters", words);
     hold_rows(o, t->batch, "dead_letter", words);
     finish(o, t);
 }

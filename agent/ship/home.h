@@ -6,7 +6,9 @@
 
 /* All of t's records are answered. */
 void sl_output_home(sl_output *o, sl_trip *t);
-/* Some that were refused are on disk, or why they are not: for sl_refusals. */
+/* Rows that were refused are settled: for sl_refusals, as the next one. */
+void sl_output_refused(void *output, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *v);
+/* Some that were refused are on disk, or why they are not. */
 void sl_output_buried(void *output, sl_trip *t, sl_err err);
 /* NULL: for no reason. */
 void sl_output_say(const sl_output *o, sl_level level, const char *what, const char *reason);

@@ -1,11 +1,11 @@
 /* output.c - see output.h.
  *
- * The state is written by sl_output_enter() alone. A plugin may answer whenever it likes, from within send()
- * too; a batch whose records are all answered stands in `home` until the loop's next turn, which
+ * The state is written by sl_output_enter() alone. A plugin may answer whenever it likes, from within
+ * send() too; a batch whose records are all answered stands in `home` until the loop's next turn, which
  * deals with it outside of the plugin: so nothing recurses, however many batches are waiting.
  *
  *   put -> queue -> (sift: who is held goes aside) -> (pack) -> send
- *   answered -> home -> on_home -> (refused: bury) -> finish -> gone, or back into the queue
+ *   answered -> home.c -> (refused: bury) -> gone, or back into the queue
  *
  * Owns     the plugin's instance; trips; batches from put() until `emptied` */
 #include "ship/output.h"
@@ -292,13 +292,6 @@ static void on_whose(void *arg, const sl_account *a, sl_whose *out)
     o->options.whose(o->options.arg, a, out);
 }
 
-static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *v)
-{
-    const sl_output *o = arg;
-
-    o->options.settled(o->options.arg, b, first, n, v);
-}
-
 static void set_up_refusals(sl_output *o)
 {
     const sl_output_options *with = &o->options;
@@ -310,7 +303,7 @@ static void set_up_refusals(sl_output *o)
         .clock = with->clock,
         .arg = o,
         .whose = on_whose,
-        .settled = on_settled,
+        .settled = sl_output_refused,
         .buried = sl_output_buried,
     };
     if (with->dead_dir)

@@ -31,7 +31,8 @@ struct sl_output {
     uint64_t silent_ms; /* since then nothing was answered, while something is out */
     uint64_t failed_ms; /* since then each answer was a failure; 0: the last one was not */
     sl_histogram sent;
-    complaint failing, refusing, writing, conflicting;
+    complaint failing, writing, conflicting;
+    complaint refusing[3]; /* by what becomes of the records: see home.c */
     bool gave_up;
     bool gone;      /* closed */
     bool abandoned; /* freed before it was closed */

@@ -13,8 +13,6 @@ static uint32_t kind_of(const sl_refusal *r)
 
 static void note(sl_storm *s, uint32_t kind, uint32_t n)
 {
-    if (kind == 0 && s->refused == 0 && s->count == SL_STORM_RECORDS)
-        return; /* as always */
     for (uint32_t i = 0; i < n && i < SL_STORM_RECORDS; i++) {
         s->refused -= s->kinds[s->at] != 0;
         s->refused += kind != 0;
@@ -49,6 +47,8 @@ static uint32_t count_taken(const sl_trip *t)
 
 void sl_storm_note(sl_storm *s, const sl_trip *t)
 {
+    if (t->refusal_count == 0 && s->refused == 0 && s->count == SL_STORM_RECORDS)
+        return; /* as always */
     note(s, 0, count_taken(t));
     for (size_t r = 0; r < t->refusal_count; r++) {
         if (t->refusals[r].reason != SL_DEAD_RETRY_LIMIT) /* that is an outage */
