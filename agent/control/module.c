@@ -27,7 +27,7 @@
 
 /* How large structs were on ABI 1's first day. These never change. */
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
-#define FIRST_PLUGIN         END_OF(sl_plugin, output.gzip)
+#define FIRST_PLUGIN         END_OF(sl_plugin, output.target_field)
 #define FIRST_OPTION         END_OF(sl_option, max)
 #define FIRST_ITEM           END_OF(sl_item, time_ns)
 #define FIRST_ANSWER         END_OF(sl_answer, code)

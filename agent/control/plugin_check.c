@@ -195,6 +195,9 @@ static const char *check_ops(sl_store *s, const sl_plugin *p)
     if (!ops->max_in_flight || ops->max_in_flight > MAX_BATCHES)
         return sl_store_format(s, "has a max_in_flight of %u: write 1 to %d", ops->max_in_flight,
                                MAX_BATCHES);
+    if (ops->in_flight > ops->max_in_flight)
+        return sl_store_format(s, "has an in_flight of %u, above its max_in_flight of %u",
+                               ops->in_flight, ops->max_in_flight);
     if (!ops->encodings)
         return "has no encodings";
     if (sl_str(ops->before).len > MAX_FRAME || sl_str(ops->after).len > MAX_FRAME)

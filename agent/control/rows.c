@@ -167,7 +167,7 @@ const sl_option *sl_output_type_rows(sl_store *store, const sl_plugin_set *set)
     rows[0] = (sl_option){
         "type", SL_CHOICE, offsetof(sl_output_type, plugin), NULL, "what takes the records", NULL,
         0,      0};
-    rows[0].choices = sl_store_format(store, "%s!elasticsearch|!kafka", choices);
+    rows[0].choices = sl_store_format(store, "%s!kafka", choices);
     return rows;
 }
 
@@ -186,7 +186,8 @@ const sl_option *sl_output_rows_for(sl_store *store, const sl_plugin *p, const c
             row->choices = p->output.encodings;
         } else if (!strcmp(row->name, "max_in_flight")) {
             row->max = p->output.max_in_flight;
-            row->fallback = sl_store_format(store, "%u", p->output.max_in_flight);
+            row->fallback = sl_store_format(
+                store, "%u", p->output.in_flight ? p->output.in_flight : p->output.max_in_flight);
         } else if (!strcmp(row->name, "batch.max_bytes")) {
             sl_number_format(SL_SIZE, p->output.max_bytes, &text);
             row->fallback = sl_store_text(store, sl_buf_slice(&text));

@@ -164,6 +164,8 @@ void sl_templates_read(const sl_options *o, const sl_yaml *node, const sl_config
     work w = {.o = o, .mapping = node, .c = c, .out = out};
 
     out->frame.flags = ops->flags;
+    out->frame.ops = ops;
+    out->frame.self = out->self;
     for (w.row = out->plugin->options; w.row->name; w.row++) {
         sl_template *t = w.row->type == SL_TEMPLATE ? read_option(&w) : NULL;
 

@@ -152,10 +152,23 @@ static void reserve(sl_field *fields, sl_schema schema)
         sl_fields_reserve(fields, sl_str(*name));
 }
 
+/* Those that the output has for its target: a user's own come first. */
+static void add_target_fields(sl_field *fields, const sl_frame_templates *t, sl_slice target)
+{
+    sl_slice name, value;
+
+    if (!t->ops || !t->ops->target_field || !target.len)
+        return;
+    for (size_t i = 0; t->ops->target_field(t->self, target, i, &name, &value); i++)
+        sl_fields_add_text(fields, name, value);
+}
+
 /* Everything between the stream and the offset. What the record says of itself comes first, so that
  * no constant field can take its place. */
-static sl_field *collect_fields(sl_schema schema, const sl_facts *facts)
+static sl_field *collect_fields(const sl_encoder_options *o, const sl_facts *facts,
+                                const sl_framing *framing)
 {
+    sl_schema schema = o->schema;
     sl_field *fields = sl_fields_new(schema == SL_SCHEMA_FLAT);
 
     if (schema != SL_SCHEMA_ECS) /* there, offset and flags have a place behind the generation */
@@ -164,13 +177,15 @@ static sl_field *collect_fields(sl_schema schema, const sl_facts *facts)
     if (schema == SL_SCHEMA_ECS)
         reserve(fields, schema);
     add_constants(fields, facts);
+    if (schema == SL_SCHEMA_ECS && framing)
+        add_target_fields(fields, &o->frame, sl_framing_target(framing));
     return fields;
 }
 
 static void render_fields(const sl_encoder_options *o, const sl_facts *facts, sl_block *block,
                           sl_buf *out)
 {
-    sl_field *fields = collect_fields(o->schema, facts);
+    sl_field *fields = collect_fields(o, facts, block->framing);
     sl_slice last = o->schema == SL_SCHEMA_ECS ? SL_SLICE("log") : (sl_slice){0};
 
     if (o->encoding == SL_ENCODING_JSON) {
@@ -221,12 +236,12 @@ sl_block *sl_encoder_block(const sl_encoder *e, const sl_origin *origin)
 
     sl_buf_reserve(&bytes, 512); /* most fit */
     sl_facts_init(&facts, &o->constants, origin);
+    if (e->framed)
+        start.framing = sl_framing_new(&o->frame, &o->constants, origin);
     if (o->encoding == SL_ENCODING_TEXT)
         sl_text_label(o, origin, &bytes);
     else if (o->encoding != SL_ENCODING_RAW)
         render_fields(o, &facts, &start, &bytes);
-    if (e->framed)
-        start.framing = sl_framing_new(&o->frame, &o->constants, origin);
     start.len = (uint32_t)bytes.len;
     start.fixed = fixed_room(e, &start, origin);
     if (origin->generation)

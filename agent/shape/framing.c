@@ -23,6 +23,7 @@ typedef struct bound {
 
 struct sl_framing {
     bound target, key, before, after;
+    const sl_frame_templates *templates;
     unsigned flags;
     size_t time_bytes;
     size_t room;
@@ -186,6 +187,15 @@ static void render(const bound *b, const sl_record *rec, sl_buf *out)
     out->len = sl_whole_characters(out->ptr, out->len, SL_TEXT_MAX);
 }
 
+static void make_target(const sl_frame_templates *t, sl_buf *target)
+{
+    if (!t->ops || !t->ops->make_target)
+        return;
+    sl_buf_reserve(target, SL_TEXT_MAX - target->len);
+    target->len = t->ops->make_target(t->self, target->ptr, target->len, SL_TEXT_MAX);
+    SL_ASSERT(target->len <= SL_TEXT_MAX);
+}
+
 static void render_half(const sl_framing *f, const bound *b, const sl_record *rec,
                         const sl_buf *target, sl_frame_half *half)
 {
@@ -212,6 +222,8 @@ static void render_frame(sl_framing *f, const sl_record *rec, sl_frame *frame)
         render(&f->target, rec, &frame->target);
     if (f->target.there && f->flags & SL_TARGET_IS_PATH)
         make_path(&frame->target, f->target.folder);
+    if (f->target.there)
+        make_target(f->templates, &frame->target);
     if (f->key.there)
         render(&f->key, rec, &frame->key);
     render_half(f, &f->before, rec, &frame->target, &frame->before);
@@ -265,6 +277,7 @@ sl_framing *sl_framing_new(const sl_frame_templates *t, const sl_constants *cons
     sl_facts_init(&facts, constants, origin);
     if (target && t->fallback && t->fallback->count > 0 && is_missing_any(target, &facts))
         target = t->fallback;
+    f->templates = t;
     f->flags = t->flags;
     f->time_bytes = time_bytes(t);
     bind(&f->target, target, &facts, t->flags & SL_TARGET_IS_PATH ? AS_PATH : AS_TEXT);
@@ -299,6 +312,15 @@ void sl_framing_free(sl_framing *f)
 size_t sl_framing_room(const sl_framing *f)
 {
     return f->room;
+}
+
+sl_slice sl_framing_target(const sl_framing *f)
+{
+    for (size_t i = 0; i < f->target.count; i++) {
+        if (f->target.parts[i].kind != SL_PART_TEXT)
+            return (sl_slice){"", 0};
+    }
+    return sl_buf_slice(&f->frames[SL_STDOUT].target); /* measure() has rendered that one */
 }
 
 /* --- for each record --- */

@@ -23,7 +23,9 @@ typedef struct sl_frame_templates {
     const sl_template *target, *key;
     const sl_template *fallback; /* takes over where a field of target's is missing */
     const sl_template *before, *after;
-    unsigned flags; /* of sl_output_ops */
+    unsigned flags;           /* of sl_output_ops, */
+    const sl_output_ops *ops; /* and its make_target() and target_field(); NULL: it has none */
+    const void *self;         /* for these */
 } sl_frame_templates;
 
 /* Half a frame: `text` with the record's id at some places. */
@@ -52,6 +54,9 @@ sl_framing *sl_framing_new(const sl_frame_templates *t, const sl_constants *cons
 void sl_framing_free(sl_framing *f); /* accepts NULL */
 /* Bytes that a frame, a target and a key take at most. */
 size_t sl_framing_room(const sl_framing *f);
+
+/* The target, if it is the same for all records of the generation; else empty. Lives as long as f. */
+sl_slice sl_framing_target(const sl_framing *f);
 
 /* For that record; alive until the next call. */
 const sl_frame *sl_framing_of(sl_framing *f, const sl_record *rec);

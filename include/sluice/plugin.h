@@ -210,6 +210,14 @@ typedef struct sl_output_ops {
     /* The level of gzip (1 to 9) in which it wants its payloads; 0, or NULL here: as they are. `self`
      * is filled in and not open. Single records are never compressed. */
     int (*gzip)(const void *self);
+    uint32_t in_flight; /* default of the option max_in_flight; 0: max_in_flight above */
+    /* Makes a rendered target one that the far end takes, in place, in `room` bytes, and returns its
+     * length. Called when a target is new, not for each record. NULL: every target will do. */
+    size_t (*make_target)(const void *self, char *text, size_t len, size_t room);
+    /* Fields that a target brings with it, in schema ecs: number i, from 0. false: there is none.
+     * Asked for targets without a part of a record's time or its stream. May be NULL. */
+    bool (*target_field)(const void *self, sl_slice target, size_t i, sl_slice *name,
+                         sl_slice *value);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

@@ -1,0 +1,162 @@
+/* credentials.c - see credentials.h. */
+#include "credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_SECRET (64 << 10)
+
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+/* A line break would begin another header. */
+static bool is_clean(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* --- the file --- */
+
+static bool has_changed(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size ||
+           a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+}
+
+/* NULL: errno says why not. */
+static char *read_secret(const char *path, struct stat *st)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char *text = malloc(MAX_SECRET + 1);
+    ssize_t len = -1;
+
+    if (!text)
+        abort(); /* as the agent does */
+    if (fd >= 0 && fstat(fd, st) == 0)
+        len = read(fd, text, MAX_SECRET);
+    if (fd >= 0)
+        close(fd);
+    if (len < 0) {
+        free(text);
+        return NULL;
+    }
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    text[len] = '\0';
+    return text;
+}
+
+static void make_header(credentials *c)
+{
+    const char *scheme = NULL, *secret = NULL;
+
+    if (is_set(c->api_key) || is_set(c->api_key_file)) {
+        scheme = "ApiKey";
+        secret = is_set(c->api_key) ? c->api_key : c->secret;
+    } else if (is_set(c->bearer) || is_set(c->bearer_file)) {
+        scheme = "Bearer";
+        secret = is_set(c->bearer) ? c->bearer : c->secret;
+    }
+    free(c->header);
+    c->header = NULL;
+    if (scheme && asprintf(&c->header, "Authorization: %s %s", scheme, secret) < 0)
+        abort(); /* as the agent does */
+}
+
+/* false: what was there before stays in use. */
+static bool read_file(credentials *c, const sl_host *host)
+{
+    struct stat st;
+    char *secret = read_secret(c->file, &st);
+    const char *why = secret ? !*secret            ? "it is empty"
+                               : !is_clean(secret) ? "it holds more than one line"
+                                                   : NULL
+                             : strerror(errno);
+
+    if (why) {
+        if (!c->complained)
+            host->log(host, SL_LOG_ERROR, "cannot use %s for auth: %s", c->file, why);
+        c->complained = true;
+        free(secret);
+        return false;
+    }
+    c->complained = false;
+    c->seen = st;
+    free(c->secret);
+    c->secret = secret;
+    make_header(c);
+    return true;
+}
+
+void credentials_refresh(credentials *c, const sl_host *host)
+{
+    struct stat st;
+
+    if (c->file && (stat(c->file, &st) != 0 || has_changed(&st, &c->seen)))
+        (void)read_file(c, host);
+}
+
+/* --- its life --- */
+
+/* One way and one place for each. */
+static const char *find_mistake(const credentials *c)
+{
+    bool user = is_set(c->user), password = is_set(c->password) || is_set(c->password_file);
+    bool key = is_set(c->api_key) || is_set(c->api_key_file);
+    bool bearer = is_set(c->bearer) || is_set(c->bearer_file);
+
+    if (user != password)
+        return "auth: user and password belong together";
+    if (user + key + bearer > 1)
+        return "auth: give one of user and password, api_key, bearer";
+    if ((is_set(c->password) && is_set(c->password_file)) ||
+        (is_set(c->api_key) && is_set(c->api_key_file)) ||
+        (is_set(c->bearer) && is_set(c->bearer_file)))
+        return "auth: give a secret or its file, not both";
+    if (user && strchr(c->user, ':'))
+        return "auth.user: HTTP knows no user with a colon";
+    if (!is_clean(c->user) || !is_clean(c->password) || !is_clean(c->api_key) ||
+        !is_clean(c->bearer))
+        return "auth: a secret holds more than one line";
+    return NULL;
+}
+
+sl_err credentials_open(credentials *c, const sl_host *host)
+{
+    const char *mistake = find_mistake(c);
+
+    if (mistake) {
+        host->log(host, SL_LOG_ERROR, "%s", mistake);
+        return SL_E_CONFIG;
+    }
+    c->file = is_set(c->password_file)  ? c->password_file
+              : is_set(c->api_key_file) ? c->api_key_file
+              : is_set(c->bearer_file)  ? c->bearer_file
+                                        : NULL;
+    if (c->file && !read_file(c, host))
+        return SL_E_CONFIG;
+    make_header(c);
+    return 0;
+}
+
+void credentials_close(credentials *c)
+{
+    free(c->secret);
+    free(c->header);
+}
+
+const char *credentials_password(const credentials *c)
+{
+    if (!is_set(c->user))
+        return NULL;
+    return is_set(c->password) ? c->password : c->secret;
+}
