@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import sys
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
@@ -250,11 +249,11 @@ class Elasticsearch8(Whole, DataStreams, Case):
     product, version = "elasticsearch", "8"
 
 
-@unittest.skipUnless(agent.LONG, "one version of each product will do; SLUICE_E2E_LONG=1 takes all")
+@agent.long
 class OpenSearch3(Whole, DataStreams, Case):
     product, version = "opensearch", "3"
 
 
-@unittest.skipUnless(agent.LONG, "one version of each product will do; SLUICE_E2E_LONG=1 takes all")
+@agent.long
 class Elasticsearch7(Whole, Case):  # this one comes without data streams
     product, version = "elasticsearch", "7"
