@@ -93,7 +93,8 @@ static bool starts(sl_slice s, const char *with)
 
 static sl_slice words_of(const bulk_verdicts *v, const bulk_verdict *row)
 {
-    return (sl_slice){v->words + row->words_at, row->words_len};
+    return row->words_len ? (sl_slice){v->words + row->words_at, row->words_len}
+                          : (sl_slice){"", 0};
 }
 
 static verdict by_meaning(sl_slice words)

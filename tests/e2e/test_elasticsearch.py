@@ -234,6 +234,30 @@ class Items(Case):
     def test_failure_store(self):
         self.refuse({"status": 201, "failure_store": "used"})
 
+    def test_held_containers_wait_alone(self):
+        """Those of one index wait for it, in their order; those of another flow meanwhile."""
+        missing = {"status": 404, "error": {"type": "index_not_found_exception", "reason": "no"}}
+
+        def one_is_missing(server, request, line):
+            found = [what["_index"] == "app-held" and not released for _, what, _ in request.actions]
+            return items(*(missing if held else None for held in found))(server, request, line)
+        released = []
+        server = self.serve(*[one_is_missing] * 100000)
+        for name in ("held", "free"):
+            Log(self.pods, name, name).put(*(f"{name} {n}" for n in range(5)))
+        sluice = self.sluice(server, index="app-%{kubernetes.container.name}", max_in_flight=2)
+        sluice.start()
+        agent.until("the free ones", lambda: server.stored() == 5)
+        Log.put(free := Log(self.pods, "more", "free"), "more")
+        agent.until("one more", lambda: server.stored() == 6)
+        released.append(True)
+        agent.until("all", lambda: server.stored() == 11)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        held = [message for message in server.messages() if message.startswith("held")]
+        self.assertEqual(held, [f"held {n}" for n in range(5)])
+        os.close(free.fd)
+
     def test_t_es_30_good_ones_behind_a_bad_one(self):
         texts = [f"line {n}" for n in range(1000)]
         server = self.serve(items({"status": 400, "error": {"type": "t", "reason": "r"}}))
@@ -346,6 +370,30 @@ class Answers(Case):
 
     def test_t_es_07_page_with_400_is_not_the_records_fault(self):
         self.deliver(self.serve(status(400, b"<html>No required SSL certificate was sent")))
+
+    def halve(self, is_too_much, say, reason):
+        """Of 20 records one is refused with its whole request; the others are delivered."""
+        server = self.serve(*[lambda server, request, line: (
+            say if is_too_much(request) else good)(server, request, line)] * 1000)
+        texts = [f"line {n} {'x' * 20000 if n == 7 else ''}" for n in range(20)]
+        self.log.put(*texts)
+        sluice = self.sluice(server)
+        sluice.start()
+        agent.until("the others", lambda: server.stored() == 19)
+        sluice.wait_quiet(0.3)
+        books = self.assert_stops(sluice)
+        self.assertGreater(books["dead_lettered_bytes"], 20000)
+        letters = [json.loads(line) for path in (self.folder / "state/dead-letter/out").iterdir()
+                   for line in path.read_text().splitlines()]
+        self.assertEqual([letter["reason"] for letter in letters], [reason])
+
+    def test_request_that_is_too_long_is_halved(self):
+        self.halve(lambda request: len(request.body) > 20000, status(413, b""), "too_large")
+
+    def test_t_es_07_request_that_is_found_wrong_is_halved(self):
+        said = json.dumps({"error": {"type": "illegal_argument_exception", "reason": "bad"},
+                           "status": 400}).encode()
+        self.halve(lambda request: b"line 7 " in request.body, status(400, said), "rejected")
 
     def test_t_es_09_too_many_requests(self):
         server = self.serve(status(429, extra="retry-after: 1\r\n"), status(429))

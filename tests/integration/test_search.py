@@ -7,15 +7,19 @@ how many by itself.
 import base64
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 # pylint: disable=wrong-import-position
 import agent
+from programs import SLUICE
 from search_server import Server
 from test_tail import Log
 
+CONF = Path(__file__).resolve().parents[2] / "conf/elasticsearch"
 LINES = int(os.environ.get("SLUICE_SEARCH_LINES", 1_000_000 if agent.LONG else 200_000))
 AUTHORITY = {"user": "sluice", "password": "right"}
 
@@ -124,6 +128,35 @@ class Whole:
                    for line in path.read_text().splitlines()]
         self.assertEqual(len(letters), 1)
         self.assertRegex(json.dumps(letters[0]), "mapper_parsing_exception|document_parsing_exception")
+        self.server.ask("DELETE", f"/{self.index}")
+        self.create(self.index, {"mappings": {"properties": {"message": {"type": "text"}}}})
+        subprocess.run([SLUICE, "dead-letter", "redrive", "out", "-c", self.folder / "sluice.yaml"],
+                       check=True, timeout=agent.PATIENCE)
+        self.assertEqual(self.server.count(self.index), 1)
+        (_, document), = self.server.documents(self.index)
+        self.assertEqual(document["message"], "no number")
+
+    def test_shipped_templates(self):
+        """conf/elasticsearch: the servers take them, and records fit."""
+        for name, index in (("data-stream", "logs-kubernetes-shop"), ("plain", "kubernetes-2023.11.14")):
+            if name == "data-stream" and not isinstance(self, DataStreams):
+                continue
+            text = (CONF / f"{name}.json").read_text()
+            if self.product == "opensearch":
+                text = text.replace('"flattened"', '"flat_object"').replace('"ignore_above": 1024\n',
+                                                                            '"ignore_above": 1024\n')
+            answer = self.server.ask("PUT", f"/_index_template/{name}", json.loads(text))
+            self.assertTrue(answer.get("acknowledged"), answer)
+            log = Log(self.pods, name)
+            log.put("1", "two")
+            sluice = self.sluice(**{"index": index})
+            sluice.start()
+            self.wait(2, index)
+            self.assert_stops(sluice)
+            self.assertEqual({d["message"] for _, d in self.server.documents(index)}, {"1", "two"})
+            shutil.rmtree(self.folder / "state")
+            shutil.rmtree(self.pods)
+            self.pods.mkdir()
 
     def test_t_es_05_read_only_block(self):
         """Its containers wait, the others flow; and then it is lifted."""
@@ -249,11 +282,11 @@ class Elasticsearch8(Whole, DataStreams, Case):
     product, version = "elasticsearch", "8"
 
 
-@agent.long
+@agent.long_only
 class OpenSearch3(Whole, DataStreams, Case):
     product, version = "opensearch", "3"
 
 
-@agent.long
+@agent.long_only
 class Elasticsearch7(Whole, Case):  # this one comes without data streams
     product, version = "elasticsearch", "7"
