@@ -8,6 +8,7 @@
 #         format     clang-format has nothing to change
 #         unit       unit tests and fuzz corpora, under ASan and UBSan
 #         e2e        the real binary of that build, on scratch log trees
+#         servers    the release build with real OpenSearch and Elasticsearch, from packages
 #         quickstart the first thing a user runs shows what it promises
 #         tsan       unit tests under TSan: most run a pool thread beside the loop
 #         valgrind   unit tests in an optimised build
@@ -71,10 +72,11 @@ count() { # PASSED FAILED SKIPPED-NAME...
 
 # Runs end-to-end tests on a build, some files at a time, for they mostly wait; each test counts.
 run_python() { # BUILD FILE...
-    local build=$1 file
+    local build=$1 file folder=${folder:-tests/e2e}
     shift
+    export folder
     printf '%s\n' "$@" | SLUICE_BUILD=$PWD/build/$build PYTHONDONTWRITEBYTECODE=1 xargs -P $((2 * jobs)) -n 1 \
-        bash -c 'log=$0-$1.log; python3 -m unittest discover -v -s tests/e2e -p "$1" >"$log" 2>&1 </dev/null
+        bash -c 'log=$0-$1.log; python3 -m unittest discover -v -s "$folder" -p "$1" >"$log" 2>&1 </dev/null
                  flock "${0%/*}" cat "$log"' "$logs/$build"
     for file in "$@"; do
         count_python "$logs/$build-$file.log" "$build: $file"
@@ -154,6 +156,11 @@ run_e2e() {
     build_release && run_python release test_pods.py test_stall.py test_lanes.py
 }
 
+run_servers() {
+    check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front || return
+    build_release && folder=tests/integration run_python release test_search.py
+}
+
 run_quickstart() {
     check "quickstart" quickstart
 }
@@ -195,7 +202,7 @@ tidy() {
     sources | grep '\.c$' | xargs -P "$jobs" -n 1 clang-tidy -p build/tidy --quiet
 }
 
-parts=(layers format unit e2e quickstart tsan valgrind release tidy)
+parts=(layers format unit e2e servers quickstart tsan valgrind release tidy)
 for part in "$@"; do
     if [[ " ${parts[*]} " != *" $part "* ]]; then
         echo "run.sh: no part \"$part\"; there are: ${parts[*]}" >&2
