@@ -89,6 +89,28 @@ static bool can_fall_back(const request *q)
     return !q->to_fallback && q->es->fallback;
 }
 
+static void judge(const request *q, uint32_t i, char text[BULK_TEXT], sl_answer *out)
+{
+    bulk_verdicts_judge(&q->verdicts, i, q->es->op == OP_CREATE, text, out);
+    if (out->code == SL_NOW && (q->es->dedupe != DEDUPE_AUTO || !q->has_ids))
+        out->code = SL_HOLD; /* it would be refused again, for ever */
+}
+
+/* How many from i on are delivered. */
+static uint32_t count_delivered(const request *q, uint32_t i)
+{
+    uint32_t n = 0;
+    sl_answer answer;
+    char text[BULK_TEXT];
+
+    for (; i + n < q->sent; n++) {
+        judge(q, i + n, text, &answer);
+        if (!is_delivered(&answer))
+            break;
+    }
+    return n;
+}
+
 /* Answers each record, runs of delivered ones at once; those that go elsewhere first are left. */
 static void answer_each(request *q)
 {
@@ -98,18 +120,11 @@ static void answer_each(request *q)
     char text[BULK_TEXT];
 
     for (uint32_t i = 0, n; i < q->sent; i += n) {
-        n = 1;
+        n = q->rows ? 0 : count_delivered(q, i);
+        n = n ? n : 1;
         if (leave_held && is_held(q, i))
             continue;
-        bulk_verdicts_judge(&q->verdicts, i, q->es->op == OP_CREATE, text, &answer);
-        while (is_delivered(&answer) && !q->rows && i + n < q->sent) {
-            sl_answer next;
-
-            bulk_verdicts_judge(&q->verdicts, i + n, q->es->op == OP_CREATE, text, &next);
-            if (!is_delivered(&next))
-                break;
-            n++;
-        }
+        judge(q, i, text, &answer);
         host->answer(q->batch, row_of(q, i), n, &answer);
     }
 }
@@ -270,8 +285,7 @@ static void on_whole(request *q, const http_end *done)
     judge_whole(q, done, &answer, &remedy);
     if (done->status == 0)
         snprintf(reason, sizeof reason, "%s: %s", q->server->shown, done->why);
-    else if (answer.outcome ==
-             SL_REJECTED) /* the server's words alone: they say of what kind it is */
+    else if (answer.outcome == SL_REJECTED) /* the server's words alone begin with its kind */
         snprintf(reason, sizeof reason, "%s", words_of(q, words));
     else
         snprintf(reason, sizeof reason, "%s: status %d: %s%s", q->server->shown, done->status,
@@ -323,18 +337,18 @@ static bool on_bytes(void *arg, int status, const char *bytes, size_t len)
 static char *own_body(const request *q, size_t *len)
 {
     const elasticsearch *es = q->es;
-    bool ids = es->dedupe != DEDUPE_FALSE && !es->ids_off;
 
     if (!q->to_fallback && !es->ids_off)
         return NULL;
     return bulk_body_new(es->host, q->batch, q->rows, q->sent, op_of(es),
-                         q->to_fallback ? es->fallback : NULL, ids, len);
+                         q->to_fallback ? es->fallback : NULL, q->has_ids, len);
 }
 
 static void set_body(request *q, http_call *call)
 {
     size_t len = 0;
 
+    q->has_ids = q->es->dedupe != DEDUPE_FALSE && !q->es->ids_off;
     free(q->body);
     q->body = own_body(q, &len);
     call->body = q->body ? (sl_slice){q->body, len} : q->es->host->payload(q->batch);
@@ -384,7 +398,7 @@ static void start(request *q)
 
 static void pump(elasticsearch *es)
 {
-    while (!es->stopping && es->waiting && es->running < (uint32_t)es->window) {
+    while (es->waiting && es->running < (uint32_t)es->window) {
         request *q = es->waiting;
 
         es->waiting = q->next;
@@ -428,7 +442,6 @@ void bulk_cancel(void *self)
 {
     elasticsearch *es = self;
 
-    es->stopping = true;
     give_back(&es->waiting);
     give_back(&es->out);
     es->running = 0;

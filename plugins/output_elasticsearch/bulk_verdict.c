@@ -21,6 +21,7 @@ static const struct {
     {"illegal_argument_exception", "pipeline with id [", HELD},
     {"illegal_argument_exception", "only write ops with an op_type of create", HELD},
     {"illegal_argument_exception", "Document ID is not supported", NO_IDS},
+    {"illegal_argument_exception", "_id must be unset", NO_IDS},
 };
 
 void bulk_verdicts_fini(bulk_verdicts *v)

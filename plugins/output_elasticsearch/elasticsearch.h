@@ -30,6 +30,7 @@ typedef struct request {
     uint32_t *rows;     /* those that are in it; NULL: all */
     uint32_t sent;      /* how many are in it */
     bool to_fallback;
+    bool has_ids;
     bulk_answer answer;
     bulk_verdicts verdicts;
     size_t heard;   /* bytes of the answer */
@@ -58,7 +59,6 @@ typedef struct elasticsearch {
     uint32_t running; /* how many are out */
     double window;    /* how many may be */
     bool ids_off;     /* the store refuses them */
-    bool stopping;
 } elasticsearch;
 
 /* bulk.c */

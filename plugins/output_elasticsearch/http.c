@@ -236,7 +236,7 @@ static void set_tls(const http *h, CURL *easy)
 static void set_connection(const http *h, CURL *easy)
 {
     const http_options *o = &h->options;
-    long age = (long)(o->max_age_ms / 1000), limit = CONNECT_MS;
+    long age = (long)((o->max_age_ms + 999) / 1000), limit = CONNECT_MS;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     QUICK_EXIT(easy); /* a name that is still being looked up is not waited for */

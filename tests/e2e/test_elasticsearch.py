@@ -330,6 +330,20 @@ class Items(Case):
         self.assertEqual([list(what) for _, what, _ in server.requests[1].actions], [["_index"]] * 3)
         self.assertIn("the store refuses ids", Path(self.life.log).read_text())
 
+    def test_ids_that_are_wanted_are_not_left_out(self):
+        """dedupe: true. The containers wait, and nothing turns in circles."""
+        no = {"status": 400, "error": {"type": "illegal_argument_exception", "reason":
+                                       "Document ID is not supported in create/index operation request"}}
+        server = self.serve(*[items(no, no, no)] * 1000)
+        self.log.put("a", "b", "c")
+        sluice = self.sluice(server, dedupe="true")
+        sluice.start()
+        agent.until("a few", lambda: len(server.requests) > 2)
+        books = self.assert_stops(sluice)
+        self.assertLess(len(server.requests), 100)
+        self.assertEqual(books["in_flight_bytes"], books["read_bytes"])
+        self.assertTrue(all("_id" in what for r in server.requests for _, what, _ in r.actions))
+
     def test_t_es_25_whole_answer_without_a_filter(self):
         def full(found):
             for item in found:
