@@ -132,7 +132,7 @@ class Whole:
         self.server.ask("DELETE", f"/{self.index}")
         self.create(self.index, {"mappings": {"properties": {"message": {"type": "text"}}}})
         subprocess.run([SLUICE, "dead-letter", "redrive", "out", "-c", self.folder / "sluice.yaml"],
-                       check=True, timeout=agent.PATIENCE)
+                       check=True, timeout=agent.PATIENCE, capture_output=True)
         self.assertEqual(self.server.count(self.index), 1)
         (_, document), = self.server.documents(self.index)
         self.assertEqual(document["message"], "no number")

@@ -41,6 +41,7 @@ static const struct {
     {{RIGHT, .options = NO_ROWS, .output = {OPS}}, NULL},
     {{RIGHT, .options = NO_ROWS, .output = {OPS, .max_in_flight = 0}}, "max_in_flight of 0"},
     {{RIGHT, .options = NO_ROWS, .output = {OPS, .max_in_flight = 1025}}, "max_in_flight of 1025"},
+    {{RIGHT, .options = NO_ROWS, .output = {OPS, .in_flight = 2}}, "in_flight of 2, above"},
     {{RIGHT, .options = NO_ROWS, .output = {OPS, .max_bytes = 1}}, "batch.max_bytes"},
     {{RIGHT, .options = NO_ROWS, .output = {OPS, .max_bytes = UINT64_MAX}}, "batch.max_bytes"},
     {{RIGHT, .options = NO_ROWS, .output = {OPS, .max_age_ms = UINT64_MAX}}, "batch.max_age"},
