@@ -32,6 +32,7 @@ class Case(agent.Case):
         sluice.outputs.update(hosts=[server.url for server in servers],
                               retry={"initial": "10ms", "max": "200ms"}, compression="none")
         sluice.outputs.update(output)
+        sluice.options["shutdown_timeout"] = "500ms"  # what is out has no hope, or is done by then
         return sluice
 
     def deliver(self, server, texts=("a", "b", "c"), **output):
@@ -426,7 +427,6 @@ class Answers(Case):
         server = self.serve(silence())
         self.log.put("a")
         sluice = self.sluice(server, timeout="1h")
-        sluice.options["shutdown_timeout"] = "300ms"
         sluice.start()
         agent.until("the request", lambda: server.requests)
         books = self.assert_stops(sluice, patience=20)
