@@ -35,10 +35,12 @@ void sl_lane_seal(sl_lane *l)
 }
 
 /* A batch without an age leaves at the end of each turn; but not to wait behind others: it goes on
- * filling until it is their turn. */
+ * filling until it is their turn. A full one does not wait for a record that would not fit. */
 static void seal_if_wanted(sl_lane *l)
 {
-    if (l->options.max_age_ms == 0 && sl_output_waiting(l->output) == 0)
+    bool is_full = l->open && sl_batch_is_full(l->open);
+
+    if (is_full || (l->options.max_age_ms == 0 && sl_output_waiting(l->output) == 0))
         sl_lane_seal(l);
 }
 

@@ -112,6 +112,12 @@ static inline bool sl_batch_room(const sl_batch *b, size_t bytes)
     return b->texts - b->used >= bytes && b->row_count < b->row_cap;
 }
 
+/* No record fits any more, however short it is. */
+static inline bool sl_batch_is_full(const sl_batch *b)
+{
+    return b->row_count == b->row_cap;
+}
+
 /* For sl_batch_added(), where something has to be kept beside the payload. */
 void sl_batch_keep_texts(sl_batch *b, sl_mark *m, const sl_beside *beside);
 uint32_t sl_batch_keep_time(sl_batch *b, const char time[SL_TIME_LEN]);
