@@ -231,8 +231,8 @@ class Storm(test_admin.Case):
         return now == before and now[0] == 0
 
     def test_t_ckpt_15_everything_at_once(self):
-        """T-CKPT-15, T-SHUT-06, T-MET-09: at least once at each lane; what comes again has its place; books
-        balance in each scrape; of what is missing each byte was named, or gone before anybody saw it."""
+        """T-CKPT-15, T-SHUT-06: at least once at each lane; what comes again has its place; books balance
+        in each scrape; of what is missing each byte was named, or gone before anybody saw it."""
         sluice = self.sluice
         sluice.start()
         kubelet = self.write(

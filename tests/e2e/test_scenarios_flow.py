@@ -54,8 +54,10 @@ class Batches(Scenario):
         self.assertEqual(self.messages(sluice), {"app": texts})
 
     def test_buf_25_one_that_is_larger_leaves_alone_and_at_once(self):
-        """... and with it what came before it."""
+        """... and with it what came before it; T-BUF-13: nothing did."""
         self.play({"max_age": NEVER, "max_bytes": "4KiB"}, ["a", "x" * 100000], 2)
+        self.setUp()
+        self.play({"max_age": NEVER, "max_bytes": "4KiB"}, ["x" * 100000], 1)
 
     def test_buf_25_by_age(self):
         """One alone, with room for many more."""
