@@ -360,10 +360,10 @@ static bool is_same(int a, int b, uint64_t from, uint64_t len)
     return true;
 }
 
-/* Of a long file its beginning and its end are compared: it is done on the loop. */
-bool sl_is_copy_of(const sl_generation *g, int fd, uint64_t size)
+/* Of many their beginning and their end are compared: it is done on the loop. */
+bool sl_begins_as(const sl_generation *g, int fd, uint64_t len)
 {
-    uint64_t len = size < g->size ? size : g->size, part = len < COMPARE ? len : COMPARE;
+    uint64_t part = len < COMPARE ? len : COMPARE;
 
     return g->body == SL_BODY_OPEN && !g->packed && len > 0 && is_same(g->fd, fd, 0, part) &&
            is_same(g->fd, fd, len - part, part);
@@ -403,7 +403,7 @@ static sl_generation *find_replaced(const sl_source *s, const candidate *c)
             g->body == SL_BODY_OPEN && !g->packed && !fstat(g->fd, &st) && was_before(c, &st) &&
             c->size >= (uint64_t)st.st_size) {
             g->size = (uint64_t)st.st_size;
-            found = sl_is_copy_of(g, c->fd, c->size) ? g : found;
+            found = sl_begins_as(g, c->fd, g->size) ? g : found;
         }
     }
     return found;

@@ -40,7 +40,7 @@ void sl_look_end(sl_look *l);
 
 /* The .gz at fd, of `size` bytes, is of what was read as g, or is being read. */
 bool sl_is_packed_of(const sl_generation *g, int fd, uint64_t size);
-/* The file with that beginning, and of that size, holds all that g holds: it is a copy of it. */
-bool sl_is_copy_of(const sl_generation *g, int fd, uint64_t size);
+/* The first `len` bytes of the file at fd are those of g's, which is open and has so many. */
+bool sl_begins_as(const sl_generation *g, int fd, uint64_t len);
 
 #endif

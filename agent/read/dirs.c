@@ -98,6 +98,7 @@ static sl_dir *new_dir(sl_discover *d, const char *path)
     dir->discover = d;
     dir->watch.on_event = on_dir_event;
     sl_list_init(&dir->sources);
+    sl_list_init(&dir->aliases);
     sl_list_append(&d->dirs, &dir->link);
     return dir;
 }
@@ -124,12 +125,12 @@ static sl_dir *find_dir(sl_discover *d, const char *path, bool holds_files)
 
 static void free_dir(sl_dir *dir)
 {
+    sl_files_forget_aliases(dir);
     sl_watch_remove(dir->discover->options.watch, &dir->watch);
     tdelete(dir, &dir->discover->dir_tree, by_path);
     sl_list_remove(&dir->link);
     sl_list_remove(&dir->dirty);
     free(dir->by_file);
-    free(dir->aliases);
     free(dir);
 }
 
@@ -251,7 +252,7 @@ static bool is_unchanged(const sl_dir *dir)
     struct stat st;
 
     return !dir->unsettled && !sl_link_is_in(&dir->dirty) && !stat(dir->path, &st) &&
-           sl_folder_is_unchanged(&st, dir->listed_ns);
+           sl_folder_is_unchanged(&st, dir->listed_ns) && !sl_files_has_grown_alias(dir);
 }
 
 void sl_dirs_list_dirty(sl_discover *d)

@@ -52,15 +52,20 @@ static int by_file(const void *a, const void *b)
     return strcmp((*(sl_source *const *)a)->file, (*(sl_source *const *)b)->file);
 }
 
+static void make_place(sl_dir *dir)
+{
+    if (dir->count < dir->cap)
+        return;
+    dir->cap = dir->cap ? dir->cap * 2 : 8;
+    dir->by_file = sl_realloc(dir->by_file, dir->cap * sizeof *dir->by_file);
+}
+
 static void sort_sources(sl_dir *dir)
 {
     dir->count = 0;
     SL_LIST_EACH(&dir->sources, link)
     {
-        if (dir->count == dir->cap) {
-            dir->cap = dir->cap ? dir->cap * 2 : 8;
-            dir->by_file = sl_realloc(dir->by_file, dir->cap * sizeof *dir->by_file);
-        }
+        make_place(dir);
         dir->by_file[dir->count++] = source_of(link);
     }
     if (dir->count > 1)
@@ -76,25 +81,47 @@ static int file_cmp(sl_slice key, const void *item)
     return order ? order : -(int)(file[key.len] != '\0');
 }
 
-sl_source *sl_files_find(sl_dir *dir, const char *file, size_t len)
+/* Of the first one that is not before that name. */
+static size_t place_of(const sl_dir *dir, sl_slice file)
 {
-    size_t from = 0, to;
+    size_t from = 0, to = dir->count;
 
-    if (!dir->sorted)
-        sort_sources(dir);
-    to = dir->count;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        int order = file_cmp((sl_slice){file, len}, &dir->by_file[middle]);
 
-        if (order == 0)
-            return dir->by_file[middle];
-        if (order > 0)
+        if (file_cmp(file, &dir->by_file[middle]) > 0)
             from = middle + 1;
         else
             to = middle;
     }
-    return NULL;
+    return from;
+}
+
+sl_source *sl_files_find(sl_dir *dir, const char *file, size_t len)
+{
+    size_t at;
+
+    if (!dir->sorted)
+        sort_sources(dir);
+    at = place_of(dir, (sl_slice){file, len});
+    return at < dir->count && file_cmp((sl_slice){file, len}, &dir->by_file[at]) == 0
+               ? dir->by_file[at]
+               : NULL;
+}
+
+/* One more: sorting all anew for each of thousands would take its time. */
+static void insert_source(sl_dir *dir, sl_source *s)
+{
+    size_t at;
+
+    sl_list_append(&dir->sources, &s->in_dir);
+    if (!dir->sorted)
+        return;
+    at = place_of(dir, sl_str(s->file));
+    make_place(dir);
+    memmove(dir->by_file + at + 1, dir->by_file + at, (dir->count - at) * sizeof *dir->by_file);
+    dir->by_file[at] = s;
+    dir->count++;
 }
 
 /* The source whose file a rotation may have named so: "app.log" for "app.log.1" and "app-2026.log". */
@@ -133,8 +160,7 @@ static sl_source *add_source(listing *l, const char *path)
         return NULL;
     s = sl_source_new(pod, d->options.container, path, d->options.rules);
     s->dir = l->dir;
-    sl_list_append(&l->dir->sources, &s->in_dir);
-    l->dir->sorted = false;
+    insert_source(l->dir, s);
     sl_scan_found(d, s, list_nothing);
     return s;
 }
@@ -265,41 +291,122 @@ static void own_sought(const listing *l)
     }
 }
 
+static sl_alias *alias_of(sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_alias, link);
+}
+
 static sl_alias *find_alias(const sl_dir *dir, const sl_key *key)
 {
-    for (size_t i = 0; i < dir->alias_count; i++) {
-        if (sl_key_eq(&dir->aliases[i].key, key))
-            return &dir->aliases[i];
+    SL_LIST_EACH(&dir->aliases, link)
+    {
+        if (sl_key_eq(&alias_of(link)->key, key))
+            return alias_of(link);
     }
     return NULL;
 }
 
-static bool copies(const listing *l, const found *e, const sl_source *s)
+/* What is in a file beside what is in another one. */
+typedef enum { OTHER, SAME, MORE } likeness;
+
+/* g's file as it is now, for somebody may have copied what nobody has read. */
+static likeness compare(const sl_generation *g, int fd, uint64_t size)
+{
+    struct stat st;
+    bool more;
+
+    if (g->end != UINT64_MAX || g->body != SL_BODY_OPEN || fstat(g->fd, &st))
+        return OTHER;
+    more = size > (uint64_t)st.st_size;
+    if (!sl_begins_as(g, fd, more ? (uint64_t)st.st_size : size))
+        return OTHER;
+    return more ? MORE : SAME;
+}
+
+static likeness compare_all(const listing *l, const found *e, const sl_source *s)
 {
     int fd = open_entry(l, e);
-    bool is_copy = false;
+    likeness like = OTHER;
 
-    SL_LIST_EACH(&s->generations, g)
+    SL_LIST_EACH(&s->generations, link)
     {
-        if (fd >= 0 && generation_of(g)->body == SL_BODY_RESTING)
-            (void)sl_plan_wake(l->discover->options.plan, generation_of(g));
-        is_copy = is_copy || (fd >= 0 && generation_of(g)->end == UINT64_MAX &&
-                              sl_is_copy_of(generation_of(g), fd, e->seen.size));
+        sl_generation *g = generation_of(link);
+        likeness with;
+
+        if (fd >= 0 && g->body == SL_BODY_RESTING)
+            (void)sl_plan_wake(l->discover->options.plan, g);
+        with = fd >= 0 ? compare(g, fd, e->seen.size) : OTHER;
+        if (with == SAME || like == OTHER)
+            like = with;
     }
     if (fd >= 0)
         close(fd);
-    return is_copy;
+    return like;
 }
 
-static void remember_alias(listing *l, const found *e, sl_alias *alias)
+static void on_alias_event(sl_target *t, uint32_t mask, const char *name)
 {
-    sl_dir *dir = l->dir;
+    (void)name;
+    if (mask & ~(uint32_t)IN_IGNORED) /* else the one shot was fired */
+        sl_dir_look(SL_CONTAINER_OF(t, sl_alias, watch)->dir);
+}
 
-    if (!alias) {
-        dir->aliases = sl_realloc(dir->aliases, (dir->alias_count + 1) * sizeof *dir->aliases);
-        alias = &dir->aliases[dir->alias_count++];
+static bool has_grown(const sl_alias *a)
+{
+    char path[PATH_MAX];
+    sl_seen seen;
+
+    return snprintf(path, sizeof path, "%s/%s", a->dir->path, a->file) < PATH_MAX &&
+           !sl_seen_of(AT_FDCWD, path, &seen) && sl_key_eq(&seen.key, &a->key) &&
+           seen.size != a->size;
+}
+
+/* Once it is silent; as long as it is young, the folder is looked at each second. */
+static void watch_alias(sl_alias *a)
+{
+    char path[PATH_MAX];
+
+    if (a->watch.wd || snprintf(path, sizeof path, "%s/%s", a->dir->path, a->file) >= PATH_MAX)
+        return;
+    sl_scan_watch(a->dir->discover, &a->watch, path, IN_MODIFY | IN_ONESHOT);
+    if (has_grown(a)) /* before it was watched */
+        a->dir->unsettled = true;
+}
+
+static sl_alias *new_alias(sl_dir *dir, const found *e)
+{
+    size_t len = strlen(e->file) + 1;
+    sl_alias *a = sl_alloc(sizeof *a + len);
+
+    memcpy(a->file, e->file, len);
+    a->dir = dir;
+    a->watch.on_event = on_alias_event;
+    a->key = e->seen.key;
+    sl_list_append(&dir->aliases, &a->link);
+    return a;
+}
+
+static void free_alias(sl_alias *a)
+{
+    sl_watch_remove(a->dir->discover->options.watch, &a->watch);
+    sl_list_remove(&a->link);
+    free(a);
+}
+
+bool sl_files_has_grown_alias(const sl_dir *dir)
+{
+    SL_LIST_EACH(&dir->aliases, link)
+    {
+        if (has_grown(alias_of(link)))
+            return true;
     }
-    *alias = (sl_alias){.key = e->seen.key, .size = e->seen.size, .seen = true};
+    return false;
+}
+
+void sl_files_forget_aliases(sl_dir *dir)
+{
+    SL_LIST_EACH_SAFE(&dir->aliases, link)
+    free_alias(alias_of(link));
 }
 
 /* Its file was cut back, and perhaps written anew since. */
@@ -334,37 +441,60 @@ static bool is_young(const listing *l, const found *e, int64_t young_ns)
     return sl_wall_ns(l->discover->options.clock) - e->seen.written_ns < young_ns;
 }
 
+/* What goes on behind all that is in a known file takes its place in a moment, or is another writer's
+ * who began with the same lines. */
+static bool is_being_made(listing *l, const found *e)
+{
+    int64_t age_ns = sl_wall_ns(l->discover->options.clock) - e->seen.key.birth_ns;
+
+    if (!e->seen.key.birth_ns || age_ns >= SL_STILL_MS * INT64_C(1000000))
+        return false;
+    l->dir->unsettled = true;
+    return true;
+}
+
+static bool is_known_alias(const found *e, sl_alias *a, bool young)
+{
+    if (!a || a->size != e->seen.size)
+        return false;
+    a->seen = true;
+    if (!young)
+        watch_alias(a);
+    return true;
+}
+
 /* It is being made, perhaps: a copy of that source's file, or something else. */
 static bool is_alias(listing *l, const found *e)
 {
     sl_source *s = find_related(l->dir, e->file);
     sl_alias *alias = s ? find_alias(l->dir, &e->seen.key) : NULL;
     bool young = is_young(l, e, YOUNG_NS);
+    likeness like;
 
     if (!s)
         return false;
     l->dir->unsettled = l->dir->unsettled || young;
     if (e->seen.size == 0)
         return young;
-    if (alias && alias->size == e->seen.size)
-        return alias->seen = true;
-    if (!copies(l, e, s))
-        return is_unclear(l, s); /* asked last: it may have been cut while we compared */
-    remember_alias(l, e, alias);
-    return true;
+    if (is_known_alias(e, alias, young))
+        return true;
+    like = compare_all(l, e, s);
+    if (like != SAME) /* asked last: it may have been cut while we compared */
+        return is_unclear(l, s) || (like == MORE && is_being_made(l, e));
+    alias = alias ? alias : new_alias(l->dir, e);
+    alias->size = e->seen.size;
+    return is_known_alias(e, alias, young);
 }
 
 static void forget_aliases(sl_dir *dir)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < dir->alias_count; i++) {
-        if (dir->aliases[i].seen)
-            dir->aliases[kept++] = dir->aliases[i];
+    SL_LIST_EACH_SAFE(&dir->aliases, link)
+    {
+        if (alias_of(link)->seen)
+            alias_of(link)->seen = false;
+        else
+            free_alias(alias_of(link));
     }
-    dir->alias_count = kept;
-    for (size_t i = 0; i < kept; i++)
-        dir->aliases[i].seen = false;
 }
 
 /* --- the rest --- */

@@ -8,4 +8,8 @@
 sl_source *sl_files_find(sl_dir *dir, const char *file, size_t len);
 void sl_files_list(sl_dir *dir);
 
+/* A copy in it is not what it was. */
+bool sl_files_has_grown_alias(const sl_dir *dir);
+void sl_files_forget_aliases(sl_dir *dir);
+
 #endif

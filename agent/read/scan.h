@@ -42,11 +42,16 @@ struct sl_discover {
     uv_idle_t soon;        /* ... or at once */
 };
 
-/* A file that is a copy of a known one, and so nobody's, as long as it stays as it is. */
+/* A file that is a copy of a known one, and so nobody's, as long as it stays as it is: that it grows,
+ * its folder does not say. */
 typedef struct sl_alias {
+    sl_link link; /* in its folder */
+    struct sl_dir *dir;
+    sl_target watch;
     sl_key key;
     uint64_t size;
     bool seen; /* at this look */
+    char file[];
 } sl_alias;
 
 /* A folder on the way of a glob. Many sources may have their files in it. */
@@ -68,8 +73,7 @@ struct sl_dir {
     sl_source **by_file; /* the same, sorted by their live files' names, while `sorted` */
     size_t count, cap;
     bool sorted;
-    sl_alias *aliases;
-    size_t alias_count;
+    sl_link aliases;
     char path[];
 };
 

@@ -250,6 +250,29 @@ class OneFile(Files):
             self.settle()
         self.right()
 
+    def test_a_file_that_has_more_is_no_copy(self):
+        """Two writers who begin with the same line, and the one whose file is longer comes second."""
+        self.put("app.log", "banner")
+        self.put("app-1.log", "banner", "one", "two")
+        self.start()
+        self.right()
+        self.assertEqual(self.of("app-1.log"), ["banner", "one", "two"])
+
+    def test_a_copy_that_grows_late_is_none(self):
+        """... or the other one is silent at first, and then never closes his file."""
+        self.put("app.log", "banner")
+        with open(self.logs / "app-1.log", "w", buffering=1) as f:
+            f.write("banner\n")
+            os.utime(f.fileno(), (0, 0))  # older than what is looked at again soon
+            self.start()
+            self.settle()
+            self.sluice.wait_quiet(1.5)
+            self.written += ["banner", "late"]
+            f.write("late\n")
+            self.settle()
+        self.right()
+        self.assertEqual(self.of("app-1.log"), ["banner", "late"])
+
     def test_t_rot_22_replaced_by_a_longer_copy(self):
         self.put("app.log", "one", "two")
         self.start()
