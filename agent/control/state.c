@@ -32,10 +32,11 @@ struct sl_state {
     bool fresh;                      /* nobody left anything */
     size_t last_size;                /* of the checkpoint */
     bool scanned;                    /* there is a whole picture to save */
+    bool changed;                    /* what was saved last is not the picture any more */
     bool again;                      /* something changed while the checkpoint was being written */
     bool unbalanced;                 /* and that was said */
     uint64_t asked, packed, written; /* changes that somebody waits for to be saved */
-    uv_timer_t upkeep;
+    uv_timer_t upkeep;               /* saves, and asks whether sources that are gone are done */
 };
 
 /* --- what the last life left --- */
@@ -278,6 +279,7 @@ static void on_upkeep(uv_timer_t *timer);
 
 static void save_soon(sl_state *st)
 {
+    st->changed = true;
     if (!uv_is_closing((uv_handle_t *)&st->upkeep))
         uv_timer_start(&st->upkeep, on_upkeep, 0, 0);
 }
@@ -446,6 +448,7 @@ static sl_buf pack(sl_state *st)
     snapshot->source_count -= lent;
     sl_snapshot_free(snapshot);
     st->last_size = bytes.len;
+    st->changed = false;
     st->packed = st->asked;
     return bytes;
 }
@@ -465,18 +468,23 @@ sl_err sl_state_save_now(sl_state *st)
 
 /* --- upkeep --- */
 
-/* Nothing is left to do for a source whose folder is gone: the lanes let go of it. */
+/* Nothing is left to do for a source whose folder is gone: the lanes let go of it. Else they look once
+ * more, for that its writer is still for good is told by nobody. */
 static bool is_done(void *arg, sl_source *s)
 {
-    const sl_state *st = arg;
+    sl_state *st = arg;
+    bool done = true;
 
     for (size_t i = 0; i < st->lane_count; i++) {
-        if (!sl_lane_is_done_with(st->lanes[i], s))
-            return false;
+        if (sl_lane_is_done_with(st->lanes[i], s))
+            continue;
+        sl_lane_ready(st->lanes[i], s);
+        done = false;
     }
-    for (size_t i = 0; i < st->lane_count; i++)
+    for (size_t i = 0; done && i < st->lane_count; i++)
         sl_lane_forget(st->lanes[i], s);
-    return true;
+    st->changed = st->changed || done;
+    return done;
 }
 
 static void on_written(void *arg, sl_err err)
@@ -506,6 +514,18 @@ static void check_books(sl_state *st)
                 "flight; this is a defect of sluice, please report it with this log");
 }
 
+static void come_again(sl_state *st)
+{
+    uv_handle_t *upkeep = (uv_handle_t *)&st->upkeep;
+    uint64_t wait = st->last_size / CHECKPOINT_BYTES_MS;
+
+    if (uv_is_closing(upkeep) || uv_is_active(upkeep))
+        return;
+    if (wait < st->options.interval_ms)
+        wait = st->options.interval_ms;
+    uv_timer_start(&st->upkeep, on_upkeep, wait, 0);
+}
+
 static void on_upkeep(uv_timer_t *timer)
 {
     sl_state *st = SL_CONTAINER_OF(timer, sl_state, upkeep);
@@ -517,8 +537,10 @@ static void on_upkeep(uv_timer_t *timer)
         check_books(st);
     for (size_t i = 0; i < st->discover_count; i++) {
         if (sl_discover_forget(st->discovers[i], is_done, st))
-            sl_state_changed(st); /* some have to be asked again */
+            come_again(st); /* some have to be asked again */
     }
+    if (!st->changed)
+        return;
     if (sl_checkpoint_is_writing(st->checkpoint)) {
         st->again = true;
         return;
@@ -529,14 +551,8 @@ static void on_upkeep(uv_timer_t *timer)
 
 void sl_state_changed(sl_state *st)
 {
-    uv_handle_t *upkeep = (uv_handle_t *)&st->upkeep;
-    uint64_t wait = st->last_size / CHECKPOINT_BYTES_MS;
-
-    if (uv_is_closing(upkeep) || uv_is_active(upkeep))
-        return;
-    if (wait < st->options.interval_ms)
-        wait = st->options.interval_ms;
-    uv_timer_start(&st->upkeep, on_upkeep, wait, 0);
+    st->changed = true;
+    come_again(st);
 }
 
 /* --- what somebody asks for --- */

@@ -308,6 +308,31 @@ class OneFile(Files):
         self.put("app.log", "later")
         self.right()
 
+    def test_a_deleted_file_that_is_held_is_saved_once(self):
+        state = self.folder / "state" / "checkpoint"
+        with open(self.logs / "app.log", "w", buffering=1) as f:
+            f.write("one\nhalf a line")
+            self.written.append("one")
+            self.start()
+            self.settle()
+            (self.logs / "app.log").unlink()
+            self.sluice.wait_quiet(4)  # longer than it is read, and saved, after what happened last
+            before = state.stat().st_ino, state.stat().st_mtime_ns
+            self.sluice.wait_quiet(2)  # four intervals
+            self.assertEqual((state.stat().st_ino, state.stat().st_mtime_ns), before)
+            self.assert_stops(self.sluice)
+
+    @agent.long_only
+    def test_the_torn_end_of_a_deleted_file_that_is_held(self):
+        """30 s after the last byte nobody is expected to write its newline."""
+        with open(self.logs / "app.log", "w", buffering=1) as f:
+            f.write("one\nhalf a line")
+            self.written += ["one", "half a line"]
+            self.start()
+            agent.until("the first line", lambda: self.messages())
+            (self.logs / "app.log").unlink()
+            self.right()
+
     def test_several_writers(self):
         """Whole lines of four at once."""
         self.start()
