@@ -263,6 +263,7 @@ static bool is_still_absent(sl_state *st, size_t i)
         return true;
     for (size_t k = 0; st->fates[i] == ABSENT && wanted && k < st->lane_count; k++)
         report_vanished(st, saved, st->lanes[k]);
+    st->changed = st->changed || st->fates[i] == ABSENT; /* the next checkpoint is without it */
     st->fates[i] = SETTLED;
     return false;
 }
@@ -294,6 +295,8 @@ void sl_state_scanned(sl_state *st)
         forget_last(st);
     if (!st->scanned) /* at once: what we have seen is known if we die */
         save_soon(st);
+    else if (st->changed)
+        sl_state_changed(st);
     st->scanned = true;
 }
 
