@@ -126,13 +126,13 @@ static void on_unlinked(void *arg)
         sl_pin_wake(pin);
 }
 
-static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
+static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last, bool *held)
 {
     const sl_agent *a = ((const sl_input *)arg)->agent;
     uint64_t furthest = g->begin;
 
     for (size_t i = 0; i < a->lane_count; i++) {
-        uint64_t at = sl_lane_lose(a->lanes[i], g, last);
+        uint64_t at = sl_lane_lose(a->lanes[i], g, last, held);
 
         furthest = at > furthest ? at : furthest;
     }

@@ -58,8 +58,9 @@ bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s);
 void sl_lane_forget(sl_lane *l, sl_source *s);
 
 /* g ends at `last`, and its file is given up: what was not read of it is lost, now.
+ * held     becomes true if the lane has come to it
  * returns  how far it was read */
-uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last);
+uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last, bool *held);
 
 /* How far s is delivered, for the checkpoint. Hashes are computed where a position moved.
  * returns  the smallest place of all streams; seq UINT64_MAX: it does not follow s, *out is untouched */

@@ -121,11 +121,11 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     free(c);
 }
 
-uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last)
+uint64_t sl_lane_lose(sl_lane *l, sl_generation *g, uint64_t last, bool *held)
 {
     sl_cursor *c = sl_lane_cursor(l, g->source);
 
-    return c ? sl_tail_lose(&l->reader, &c->tail, g, last) : g->begin;
+    return c ? sl_tail_lose(&l->reader, &c->tail, g, last, held) : g->begin;
 }
 
 static sl_place frontier_of(const sl_cursor *c, sl_stream stream)

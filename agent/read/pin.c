@@ -82,6 +82,7 @@ static void give_up(sl_pin *p, sl_generation *g)
 {
     struct stat st;
     uint64_t last = g->size, most;
+    bool held = false;
 
     if (!g->packed && !fstat(g->fd, &st) && (uint64_t)st.st_size > last)
         last = (uint64_t)st.st_size;
@@ -89,10 +90,15 @@ static void give_up(sl_pin *p, sl_generation *g)
         last = g->end;
     sl_generation_look_up_name(g); /* a loss is told by it, and nobody may have read that far */
     g->gone_reason = SL_LOST_PIN_LIMIT;
-    most = p->options.lose(p->options.arg, g, last);
+    most = p->options.lose(p->options.arg, g, last, &held);
+    if (!held) { /* an output may stand still for days */
+        sl_generation_forget(sl_discover_watch(p->options.discover), g);
+        return;
+    }
     sl_generation_close(sl_discover_watch(p->options.discover), g);
     g->body = SL_BODY_GONE;
     g->key = (sl_key){0};
+    g->loss_told = true;
     g->begin = g->end = g->size = most; /* the rest was told of, and is nobody's any more */
 }
 
@@ -103,7 +109,7 @@ static void give_up_file(sl_pin *p, sl_generation *g)
     struct stat file, st;
 
     SL_ASSERT(fstat(g->fd, &file) == 0);
-    SL_LIST_EACH(&s->generations, link)
+    SL_LIST_EACH_SAFE(&s->generations, link)
     {
         sl_generation *o = generation_of(link);
 

@@ -34,8 +34,9 @@ typedef struct sl_pin_options {
     sl_err (*space)(int fd, sl_space *out); /* NULL: fstatvfs() */
     void *arg;
     /* g is given up, and ends at `last`: whoever has not read so far says what he lost.
+     * held     becomes true if anybody has come to it
      * returns  how far anybody has read it */
-    uint64_t (*lose)(void *arg, sl_generation *g, uint64_t last);
+    uint64_t (*lose)(void *arg, sl_generation *g, uint64_t last, bool *held);
 } sl_pin_options;
 
 sl_pin *sl_pin_new(const sl_pin_options *options);

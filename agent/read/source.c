@@ -195,7 +195,7 @@ void sl_generation_close(sl_watch *w, sl_generation *g)
     g->fd = -1;
 }
 
-static void forget(sl_watch *w, sl_generation *g)
+void sl_generation_forget(sl_watch *w, sl_generation *g)
 {
     sl_generation_close(w, g);
     sl_list_remove(&g->link);
@@ -272,7 +272,7 @@ void sl_source_free(sl_watch *w, sl_source *s)
 {
     sl_watch_remove(w, &s->watch);
     SL_LIST_EACH_SAFE(&s->generations, link)
-    forget(w, SL_CONTAINER_OF(link, sl_generation, link));
+    sl_generation_forget(w, SL_CONTAINER_OF(link, sl_generation, link));
     SL_LIST_EACH_SAFE(&s->branches, link)
     free_branch(w, branch_of(link));
     free((char *)s->path);
@@ -483,7 +483,7 @@ bool sl_source_settled(sl_watch *w, sl_source *s, sl_place frontier)
             g->body = SL_BODY_SHUT;
         }
         if (left && !g->linked)
-            forget(w, g);
+            sl_generation_forget(w, g);
     }
     prune_branches(w, s);
     return more;

@@ -81,6 +81,7 @@ struct sl_generation {
     bool linked;         /* it, or its .gz, was in the folder at the last look */
     bool was_linked;     /* ... and at the one before */
     bool packed;         /* fd is its .gz */
+    bool loss_told;      /* what was given up of it, in this life */
     bool stirred;        /* it changed while it rested: to be read, whatever its size */
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
     sl_inflate *inflate;
@@ -215,6 +216,7 @@ bool sl_generation_is_live(const sl_generation *g);
  * now_ms, wall_ns  of the clock */
 bool sl_generation_is_left(sl_generation *g, uint64_t still_ms, uint64_t now_ms, int64_t wall_ns);
 void sl_generation_close(sl_watch *w, sl_generation *g);
+void sl_generation_forget(sl_watch *w, sl_generation *g); /* nobody holds it */
 
 #define SL_STILL_MS 2000 /* a file that did not grow for so long is quiet */
 /* ... and so is one that has no name any more, and nothing that says whether its writer is done */

@@ -311,10 +311,14 @@ static sl_tail_state on_error(sl_reader *r, sl_tail *t, sl_generation *g, sl_err
 }
 
 /* It may have been found only when t was here: in a .gz, or behind what was given up. */
-static void skip_to_begin(sl_tail *t, const sl_generation *g)
+static void skip_to_begin(sl_reader *r, sl_tail *t, const sl_generation *g)
 {
-    if (SL_LIKELY(t->at.offset >= g->begin))
+    if (SL_LIKELY(t->at.offset >= g->begin) || g->body == SL_BODY_SOUGHT ||
+        g->body == SL_BODY_CHECKED)
         return;
+    if (g->body == SL_BODY_GONE &&
+        !g->loss_told) /* it was on its way when the last life was killed */
+        r->lost(r->arg, t, g, t->at.offset, g->begin);
     t->at.offset = g->begin;
     t->before_len = 0;
 }
@@ -365,7 +369,7 @@ sl_tail_state sl_tail_read(sl_reader *r, sl_tail *t, uint64_t *bytes)
         return SL_TAIL_DONE;
     if (!t->generation)
         enter(r, t, g);
-    skip_to_begin(t, g);
+    skip_to_begin(r, t, g);
     if (g->body == SL_BODY_RESTING && !wake(t, g))
         return SL_TAIL_DONE;
     sl_plan_used(sl_discover_plan(t->source->pod->discover), g);
@@ -419,10 +423,11 @@ bool sl_tail_is_over(const sl_reader *r, const sl_tail *t)
            t->at.offset >= (g->end == UINT64_MAX ? g->size : g->end);
 }
 
-uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last)
+uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last, bool *held)
 {
     uint64_t at = t->at.seq == g->seq ? t->at.offset : g->begin;
 
+    *held = *held || t->at.seq >= g->seq;
     if (t->at.seq > g->seq)
         return last;
     if (at < last)

@@ -75,8 +75,9 @@ bool sl_tail_is_over(const sl_reader *r, const sl_tail *t);
 bool sl_tail_has_rest(const sl_tail *t);
 
 /* g ends at `last`, and its file will not be read any more: what t has not read of it is lost.
+ * held     becomes true if t has come to it
  * returns  how far t has read it */
-uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last);
+uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last, bool *held);
 
 /* Fetches the next bytes into the page cache, in the pool; then r->warmed(). */
 void sl_tail_warm(sl_reader *r, sl_tail *t);

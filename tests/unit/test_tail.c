@@ -111,10 +111,10 @@ static void on_scanned(void *arg)
     (void)arg;
 }
 
-static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last)
+static uint64_t on_lose(void *arg, sl_generation *g, uint64_t last, bool *holds)
 {
     (void)arg;
-    return sl_tail_lose(&reader, &tail, g, last);
+    return sl_tail_lose(&reader, &tail, g, last, holds);
 }
 
 static sl_err on_space(int fd, sl_space *out)
@@ -233,13 +233,14 @@ static void copy(const char *from, const char *to)
     close(out);
 }
 
-static int resting(void)
+/* Generations; those that rest. */
+static int count(bool resting)
 {
-    int count = 0;
+    int n = 0;
 
     SL_LIST_EACH(&source->generations, link)
-    count += SL_CONTAINER_OF(link, sl_generation, link)->body == SL_BODY_RESTING;
-    return count;
+    n += !resting || SL_CONTAINER_OF(link, sl_generation, link)->body == SL_BODY_RESTING;
+    return n;
 }
 
 /* One step: a word, and what it needs. */
@@ -297,8 +298,10 @@ static void act(const char *step, bool poll)
     } else if (!strcmp(word, "rest")) { /* whoever can, gives his descriptor back */
         while (sl_plan_make_room(&plan))
             ;
+    } else if (!strcmp(word, "generations")) {
+        ck_assert_int_eq(count(false), atoi(file));
     } else if (!strcmp(word, "resting")) {
-        ck_assert_int_eq(resting(), atoi(file));
+        ck_assert_int_eq(count(true), atoi(file));
     } else if (!strcmp(word, "expect")) {
         ck_assert_str_eq(got, strchr(step, ' ') + 1);
     } else {
@@ -430,7 +433,9 @@ static const struct {
       "read",
       "free 100",
       "pinned 1",
+      "generations 3",
       "free 99",
+      "generations 2",
       "pinned 0",
       "full",
       "wait",
