@@ -495,18 +495,12 @@ static sl_generation *skip_packed(sl_source *s, const candidate *c)
     return g;
 }
 
-/* It was written, rotated and compressed before we looked; what is older was read in its time. */
-static bool is_newest(const sl_source *s, const candidate *c)
+/* It was written, rotated and compressed before we looked. What was read stays known while it lies in
+ * its folder, so this was not: older than what we know or not. */
+static bool is_unread(const sl_source *s, const candidate *c)
 {
     if (s->path)
         return c->named && sl_list_is_empty(&s->generations);
-    SL_LIST_EACH(&s->generations, link)
-    {
-        const sl_generation *g = generation_of(link);
-
-        if (g->seq < s->old_seq && g->first_ns >= c->first_ns)
-            return false;
-    }
     return c->named && c->first_ns > 0;
 }
 
@@ -515,12 +509,13 @@ static bool is_newest(const sl_source *s, const candidate *c)
 static sl_generation *find_by_name(look *l, candidate *c, sl_err *err)
 {
     sl_generation *g = find_called(l->source, c);
+    bool moves = c->branch || l->source->path;
 
-    if (!g || g->body != SL_BODY_SOUGHT)
+    if (!g || (!moves && g->body != SL_BODY_SOUGHT))
         return g;
     *err = open_candidate(l, c);
-    if (*err || (!c->branch && !l->source->path))
-        return g;
+    if (*err || !moves)
+        return moves ? NULL : g;
     identify(l->source, c);
     return !sl_name_is_set(&g->head) || begins_as(g, c) ? g : NULL;
 }
@@ -624,7 +619,7 @@ static bool claim_packed(look *l, candidate *c)
     if (err)
         sl_folder_complain(l->folders, l->source, c->file, err);
     if (!g)
-        return err || !is_newest(l->source, c);
+        return err || !is_unread(l->source, c);
     link_as(g, c);
     if (!err && g->body == SL_BODY_SOUGHT)
         take_packed(l, g, c);
@@ -739,8 +734,6 @@ void sl_look_end(sl_look *l)
         s->unsettled = true; /* it has another name by now: look again before anything is lost */
     else
         give_up_sought(s);
-    if (!s->unsettled)
-        s->old_seq = UINT64_MAX;
     SL_LIST_EACH(&s->generations, link)
     l->changed = l->changed || generation_of(link)->was_linked != generation_of(link)->linked;
 }

@@ -172,7 +172,7 @@ sl_source *sl_source_new(sl_pod *pod, const char *container, const char *path,
     memcpy(s->container, container, len + 1);
     s->pod = pod;
     s->rules = rules;
-    s->next_seq = s->old_seq = 1;
+    s->next_seq = 1;
     if (path) {
         s->path = sl_strdup(path);
         s->file = strrchr(s->path, '/') + 1;
@@ -346,7 +346,7 @@ void sl_source_restore(sl_source *s, const sl_saved_source *saved)
 {
     uint64_t least = least_seq(saved);
 
-    s->next_seq = s->old_seq = saved->next_seq;
+    s->next_seq = saved->next_seq;
     for (size_t i = 0; i < saved->generation_count; i++) {
         const sl_saved_generation *old = &saved->generations[i];
         sl_generation *g = new_generation(s, old->file, old->attempt, old->seq);

@@ -128,8 +128,6 @@ struct sl_source {
     sl_target watch;       /* its folder */
     sl_link generations;
     uint64_t next_seq;
-    uint64_t
-        old_seq; /* until its folder was looked at as a whole: generations before it are the last life's */
     uint64_t active_ms; /* when something last happened */
     uint64_t ino;       /* of the folder that was listed */
     int64_t listed_ns;

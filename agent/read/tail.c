@@ -221,6 +221,14 @@ static bool hand_on_torn(sl_reader *r, sl_tail *t, const sl_generation *g, sl_sl
     return true;
 }
 
+/* What stands behind the live file in the list was found late. Its writer will end its last line, which
+ * then comes as a whole. */
+static bool goes_on_later(const sl_tail *t, const sl_generation *g, const sl_generation *next)
+{
+    return next && !t->inside && g->end == UINT64_MAX && next->attempt <= g->attempt &&
+           sl_generation_is_live(g);
+}
+
 /* Nothing complete is left to read at t->at; `rest` stands behind the last newline. */
 static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice rest)
 {
@@ -235,7 +243,7 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
             return SL_TAIL_MORE;     /* it grew just now */
         return on_replaced(r, t, g); /* another lane has read more of it: it was cut since */
     }
-    if (!hand_on_torn(r, t, g, rest))
+    if (!goes_on_later(t, g, next) && !hand_on_torn(r, t, g, rest))
         return SL_TAIL_FULL;
     if (g->body == SL_BODY_GONE && t->at.offset < last) {
         r->lost(r->arg, t, g, t->at.offset, last);
