@@ -154,6 +154,22 @@ class Docker(agent.Case):
         self.sluice.start()
         self.right()
 
+    def test_a_gz_that_nobody_saw_has_the_name_of_one_that_was_read(self):
+        """Names move on: what is called .1.gz now was written, rotated and compressed while down."""
+        self.put("a")
+        self.link()
+        self.sluice.start()
+        self.settle()
+        self.rotate(9, compress=True)
+        self.put("b")
+        self.settle()
+        self.assert_stops(self.sluice)
+        for text in ("c", "d", "e"):
+            self.rotate(9, compress=True)
+            self.put(text)
+        self.sluice.start()
+        self.right()
+
     def test_both_kinds_in_one_folder(self):
         """Attempt 3 is Docker's, attempt 4 that of the runtime after it."""
         self.put("docker")

@@ -398,5 +398,26 @@ class Denied(Scenario):
                                                  "next-0": ["x"], "next-1": ["x"]})
 
 
+class Late(agent.Case):
+    def test_an_older_file_that_is_found_late_tears_no_line(self):
+        """The live file goes on being written: what is found behind it does not end its last line."""
+        log, sluice = Log(self.pods), self.agent()
+        old = log.line("old")
+        log.put("a")
+        line = log.line("half")
+        log.write(line[:-7])
+        sluice.start()
+        sluice.wait_records(1)
+        (log.folder / "0.log.20231114-221320").write_bytes(old)
+        sluice.wait_records(2)
+        log.write(line[-7:])
+        log.put("end")
+        sluice.wait_records(4)
+        self.assert_stops(sluice)
+        records = [json.loads(text) for text in Path(sluice.life.output).read_text().splitlines()]
+        self.assertEqual([r["message"] for r in records], ["a", "old", "half", "end"])
+        self.assertEqual([r for r in records if "flags" in r["log"]], [])
+
+
 if __name__ == "__main__":
     unittest.main()
