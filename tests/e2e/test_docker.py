@@ -160,13 +160,18 @@ class Docker(agent.Case):
         self.link()
         self.sluice.start()
         self.settle()
-        self.rotate(9, compress=True)
+        self.rotate()
         self.put("b")
         self.settle()
+        self.sluice.wait_quiet(3)  # what was read to its end is let go of
         self.assert_stops(self.sluice)
-        for text in ("c", "d", "e"):
-            self.rotate(9, compress=True)
-            self.put(text)
+        first = self.home / f"{self.live.name}.1"
+        with gzip.open(f"{first}.gz", "wb") as f:
+            f.write(first.read_bytes())
+        first.unlink()
+        for i in range(9):
+            self.rotate(12, compress=True)
+            self.put(f"c{i}")
         self.sluice.start()
         self.right()
 
