@@ -24,6 +24,8 @@ typedef struct found {
     sl_seen seen;
     sl_source *owner;
     bool matches, packed;
+    bool opened;  /* to see how it begins; once a look, however many are sought */
+    sl_name head; /* zeros: with no whole line */
 } found;
 
 typedef struct listing {
@@ -247,17 +249,38 @@ static int open_entry(const listing *l, const found *e)
     return sl_plan_open(l->discover->options.plan, l->fd, e->file);
 }
 
-static bool begins_as(const sl_generation *g, int fd)
+/* Zeros, if there is no whole line. All files of a folder have the same owner, so g may be any. */
+static sl_name head_of(const sl_generation *g, int fd)
 {
     char *first = sl_alloc_raw(SL_FIRST_LINE_MAX);
     ssize_t n = pread(fd, first, SL_FIRST_LINE_MAX, (off_t)sl_hole_end(fd));
     int64_t first_ns;
-    sl_name head;
-    bool begins = n > 0 && sl_head_of(g->source, g->attempt, (sl_slice){first, (size_t)n}, false,
-                                      &head, &first_ns);
+    sl_name head = {0};
 
+    if (n > 0)
+        (void)sl_head_of(g->source, g->attempt, (sl_slice){first, (size_t)n}, false, &head,
+                         &first_ns);
     free(first);
-    return begins && sl_name_eq(&head, &g->head);
+    return head;
+}
+
+static bool begins_as(const sl_generation *g, int fd)
+{
+    sl_name head = head_of(g, fd);
+
+    return sl_name_eq(&head, &g->head);
+}
+
+static bool entry_begins_as(const listing *l, found *e, const sl_generation *g)
+{
+    int fd = e->opened ? -1 : open_entry(l, e);
+
+    e->opened = true;
+    if (fd >= 0) {
+        e->head = head_of(g, fd);
+        close(fd);
+    }
+    return sl_name_eq(&e->head, &g->head);
 }
 
 /* g's file was cut, or is no more: who has what was in it? */
@@ -267,14 +290,14 @@ static void seek_copy(const listing *l, const sl_generation *g)
         found *e = &l->items[i];
         int fd;
 
-        if (e->owner || e->packed || !S_ISREG(e->seen.mode) || e->seen.size == 0)
+        if (e->owner || e->packed || !S_ISREG(e->seen.mode) || e->seen.size == 0 ||
+            !entry_begins_as(l, e, g))
             continue;
         fd = open_entry(l, e);
-        if (fd < 0)
-            continue;
-        if (begins_as(g, fd) && sl_checks_fit(g, fd, e->seen.size))
+        if (fd >= 0 && sl_checks_fit(g, fd, e->seen.size))
             e->owner = g->source;
-        close(fd);
+        if (fd >= 0)
+            close(fd);
     }
 }
 
