@@ -45,6 +45,27 @@ static void close_candidate(candidate *c)
     c->fd = -1;
 }
 
+static bool is_exhausted(sl_err err)
+{
+    return err == UV_EMFILE || err == UV_ENFILE;
+}
+
+/* They are opened again when it is their turn. false: none of them was open. */
+static bool close_others(look *l, const candidate *c)
+{
+    bool closed = false;
+
+    for (size_t i = 0; i < l->count; i++) {
+        candidate *other = &l->items[i];
+
+        if (other == c || other->fd < 0)
+            continue;
+        close_candidate(other);
+        closed = true;
+    }
+    return closed;
+}
+
 /* UV_ENOENT: its name is another file's by now, and what was seen is to be looked for again. */
 static sl_err open_candidate(look *l, candidate *c)
 {
@@ -54,7 +75,9 @@ static sl_err open_candidate(look *l, candidate *c)
 
     if (c->fd >= 0)
         return 0;
-    c->fd = sl_plan_open(l->folders->plan, c->folder, c->file);
+    do
+        c->fd = sl_plan_open(l->folders->plan, c->folder, c->file);
+    while (is_exhausted(c->fd) && close_others(l, c));
     if (c->fd < 0)
         return c->fd;
     err = sl_key_of(c->fd, "", &key, &c->size, &mode);
@@ -607,6 +630,15 @@ static void know_packed(look *l, sl_generation *g, candidate *c)
     take_packed(l, more, c);
 }
 
+/* It may be what is sought, and what is newer has to wait for it; but not for one that may never be
+ * ours to read. */
+static void cannot_open(look *l, const candidate *c, sl_err err)
+{
+    sl_folder_complain(l->folders, l->source, c->file, err);
+    l->exhausted = l->exhausted || is_exhausted(err);
+    l->missed = l->missed || l->exhausted || err == UV_ENOENT;
+}
+
 /* false: it is nobody's, and a new generation. */
 static bool claim_packed(look *l, candidate *c)
 {
@@ -617,7 +649,7 @@ static bool claim_packed(look *l, candidate *c)
         return true;
     err = find_packed(l, c, &g);
     if (err)
-        sl_folder_complain(l->folders, l->source, c->file, err);
+        cannot_open(l, c, err);
     if (!g)
         return err || !is_unread(l->source, c);
     link_as(g, c);
@@ -639,9 +671,8 @@ static bool is_left_to_take(look *l, candidate *c)
     if (c->kind == SL_FILE_PACKED)
         return !claim_packed(l, c);
     err = open_candidate(l, c);
-    l->missed = l->missed || err == UV_ENOENT;
     if (err)
-        sl_folder_complain(l->folders, l->source, c->file, err);
+        cannot_open(l, c, err);
     else
         identify(l->source, c);
     return !err;
@@ -662,30 +693,52 @@ static int by_age(const void *a, const void *b)
     return strcmp(x->file, y->file);
 }
 
-static void take_candidates(look *l)
+static void keep_left(look *l)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < l->count; i++) {
-        if (is_left_to_take(l, &l->items[i]))
-            l->items[kept++] = l->items[i];
+        bool left = is_left_to_take(l, &l->items[i]);
+        candidate c = l->items[i];
+
+        l->items[i].fd = -1;
+        if (left)
+            l->items[kept++] = c;
         else
-            close_candidate(&l->items[i]);
+            close_candidate(&c);
     }
+    l->count = kept;
     if (kept > 1)
         qsort(l->items, kept, sizeof *l->items, by_age);
-    for (size_t i = 0; i < kept; i++) {
-        candidate *c = &l->items[i];
-        sl_generation *twin = c->kind == SL_FILE_PACKED ? find_headed(l->source, c) : NULL;
+}
 
-        if (twin) /* its plain file is still there, and was taken just now */
-            link_as(twin, c);
-        else if (c->kind == SL_FILE_PACKED)
-            take_packed(l, add_generation(l->source, c), c);
+static void take_left(look *l, candidate *c)
+{
+    sl_generation *twin = c->kind == SL_FILE_PACKED ? find_headed(l->source, c) : NULL;
+
+    if (twin) /* its plain file is still there, and was taken just now */
+        link_as(twin, c);
+    else if (c->kind == SL_FILE_PACKED)
+        take_packed(l, add_generation(l->source, c), c);
+    else
+        take_plain(l, c);
+}
+
+/* In their order: those behind one for which there is no descriptor are taken at a later look. */
+static void take_candidates(look *l)
+{
+    keep_left(l);
+    for (size_t i = 0; i < l->count && !l->exhausted; i++) {
+        candidate *c = &l->items[i];
+        sl_err err = open_candidate(l, c);
+
+        if (err)
+            cannot_open(l, c, err);
         else
-            take_plain(l, c);
+            take_left(l, c);
         close_candidate(c); /* unless it was taken */
     }
+    (void)close_others(l, NULL);
     free(l->items);
 }
 

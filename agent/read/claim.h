@@ -29,9 +29,10 @@ typedef struct sl_look {
     sl_source *source;
     struct sl_candidate *items;
     size_t count, cap;
-    bool missed;  /* a file lost its name while we looked, or a folder could not be listed */
-    bool changed; /* there is something new to read */
-    bool strange; /* what had a known key is not that file: whose it is takes another look */
+    bool missed; /* a file lost its name while we looked, or it or a folder could not be opened */
+    bool exhausted; /* ... for want of descriptors: what is newer is not taken before it */
+    bool changed;   /* there is something new to read */
+    bool strange;   /* what had a known key is not that file: whose it is takes another look */
 } sl_look;
 
 void sl_look_begin(sl_look *l, sl_folders *f, sl_source *s);

@@ -269,6 +269,38 @@ class Logs(Faulty):
         self.assert_stops(sluice)
         self.assertEqual(self.texts(sluice), list("abcd"))
 
+    def down_while_rotated_twice(self):
+        sluice, log = self.agent(), self.log_of()
+        sluice.start()
+        log.put("a")
+        self.wait(sluice, 1)
+        self.assert_stops(sluice)
+        log.put("b")
+        os.close(log.rotate("0.log.20231114-221320"))
+        log.squeeze("0.log.20231114-221320")
+        log.put("c")
+        os.close(log.rotate("0.log.20231114-221330"))
+        log.put("d")
+        return sluice
+
+    def come_late(self, pattern):
+        """What is like that cannot be opened for some seconds: nothing is lost, and in order."""
+        sluice = self.down_while_rotated_twice()
+        with self.faults.on("open", pattern, errno=errno.EMFILE) as fault:
+            sluice.start()
+            self.wait_hits(fault)
+            sluice.wait_quiet(1)
+        self.wait(sluice, 4)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["lost_bytes"], 0)
+        self.assertEqual(self.texts(sluice), list("abcd"))
+
+    def test_no_descriptor_for_the_gz_of_what_was_begun(self):
+        self.come_late("*.gz")
+
+    def test_no_descriptor_for_an_older_file(self):
+        self.come_late("*/0.log.20231114-221330")
+
 
 class Events(Faulty):
     def test_no_watch_is_left_for_some(self):
