@@ -17,6 +17,8 @@
 
 /* A copy, or a file that is still empty, is looked at again soon while it is so young. */
 #define YOUNG_NS INT64_C(10000000000)
+/* ... and a link that leads nowhere. */
+#define YOUNG_LINK_NS INT64_C(60000000000)
 
 /* One file in the folder. */
 typedef struct found {
@@ -555,7 +557,7 @@ static bool is_read(const sl_dir *dir, const sl_key *key)
 }
 
 /* Where the link leads is read under the link's name, unless it is read already. */
-static bool is_useful_link(listing *l, const char *path)
+static bool is_useful_link(listing *l, const found *e, const char *path)
 {
     sl_folders *f = &l->discover->folders;
     char real[PATH_MAX];
@@ -564,7 +566,8 @@ static bool is_useful_link(listing *l, const char *path)
     sl_seen seen;
 
     if (err == UV_ENOENT) {
-        l->dir->unsettled = true; /* where it leads is not watched */
+        l->dir->listed_ns = 0; /* where it leads is not watched: each scan looks again */
+        l->dir->unsettled = l->dir->unsettled || is_young(l, e, YOUNG_LINK_NS);
         return false;
     }
     if (err || !S_ISREG(st.st_mode)) {
@@ -589,7 +592,7 @@ static sl_source *new_source(listing *l, const found *e)
 
     if (!entry_path(l, e, path))
         return NULL;
-    if (S_ISLNK(e->seen.mode) && !is_useful_link(l, path))
+    if (S_ISLNK(e->seen.mode) && !is_useful_link(l, e, path))
         return NULL;
     if (S_ISREG(e->seen.mode) && !e->packed && is_alias(l, e))
         return NULL;

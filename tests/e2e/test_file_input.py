@@ -9,6 +9,7 @@ import unittest
 from collections import Counter
 
 import agent
+from test_limits import wake_ups
 
 
 class Files(agent.Case):
@@ -272,6 +273,22 @@ class OneFile(Files):
             self.settle()
         self.right()
         self.assertEqual(self.of("app-1.log"), ["banner", "late"])
+
+    def test_an_old_link_that_leads_nowhere_costs_nothing(self):
+        """And it is read when it leads somewhere."""
+        link = self.logs / "link.log"
+        link.symlink_to(self.logs / "later.txt")
+        os.utime(link, (0, 0), follow_symlinks=False)
+        self.put("app.log", "one")
+        self.start()
+        self.settle()
+        self.sluice.wait_quiet(4)
+        before = wake_ups(self.sluice.life)
+        time.sleep(4)
+        self.assertLess(wake_ups(self.sluice.life) - before, 3)
+        self.put("later.txt", "two")
+        self.right()
+        self.assertEqual(self.of("link.log"), ["two"])
 
     def test_t_rot_22_replaced_by_a_longer_copy(self):
         self.put("app.log", "one", "two")
