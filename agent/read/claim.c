@@ -241,13 +241,16 @@ static sl_generation *reopen(look *l, sl_generation *g, candidate *c)
 {
     sl_generation *more;
 
-    if (g->end == UINT64_MAX || c->size <= g->end || open_candidate(l, c))
+    if (g->end == UINT64_MAX || c->size == g->end || c->size == 0 || open_candidate(l, c))
         return g;
     identify(l->source, c);
     if (sl_name_is_set(&g->head) && !begins_as(g, c)) {
-        g->key = (sl_key){0}; /* the number came back */
+        g->key = (sl_key){0}; /* the number came back, or it was cut and written anew */
+        c->cuts = g->cuts + 1;
         return NULL;
     }
+    if (c->size <= g->end)
+        return g;
     more = add_generation(l->source, c);
     sl_generation_name_as(more, g);
     more->begin = g->end;
