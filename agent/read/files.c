@@ -321,11 +321,12 @@ static sl_alias *alias_of(sl_link *link)
     return SL_CONTAINER_OF(link, sl_alias, link);
 }
 
-static sl_alias *find_alias(const sl_dir *dir, const sl_key *key)
+/* Under another name it is one that is new. */
+static sl_alias *find_alias(const sl_dir *dir, const found *e)
 {
     SL_LIST_EACH(&dir->aliases, link)
     {
-        if (sl_key_eq(&alias_of(link)->key, key))
+        if (sl_key_eq(&alias_of(link)->key, &e->seen.key) && !strcmp(alias_of(link)->file, e->file))
             return alias_of(link);
     }
     return NULL;
@@ -492,7 +493,7 @@ static bool is_known_alias(const found *e, sl_alias *a, bool young)
 static bool is_alias(listing *l, const found *e)
 {
     sl_source *s = find_related(l->dir, e->file);
-    sl_alias *alias = s ? find_alias(l->dir, &e->seen.key) : NULL;
+    sl_alias *alias = s ? find_alias(l->dir, e) : NULL;
     bool young = is_young(l, e, YOUNG_NS);
     likeness like;
 
