@@ -182,7 +182,7 @@ run_tsan() {
 run_valgrind() {
     # CMake puts the emulator before each test's program: valgrind is one
     build valgrind -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-        "-DCMAKE_CROSSCOMPILING_EMULATOR=valgrind;-q;--leak-check=full;--error-exitcode=99" ||
+        "-DCMAKE_CROSSCOMPILING_EMULATOR=valgrind;-q;--leak-check=full;--error-exitcode=99;--suppressions=$PWD/tests/unit/valgrind.supp" ||
         return
     CK_TIMEOUT_MULTIPLIER=10 run_ctest valgrind -R '^unit/'
 }

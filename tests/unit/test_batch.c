@@ -359,7 +359,7 @@ static void ck_part(sl_batch *b, const char *letters)
         ck_assert_slice_eq(item.target, targets[nth]);
         ck_assert_slice_eq(item.key, nth % 3 ? "key" : NULL);
         ck_assert_slice_eq(item.generation, name);
-        ck_assert_uint_eq(item.offset, nth * ROW_BYTES);
+        ck_assert_uint_eq(item.offset, (uint64_t)nth * ROW_BYTES);
         ck_assert_uint_eq(item.piece, 7);
         ck_assert_int_eq(item.time_ns, 1795408140123456789);
     }

@@ -636,11 +636,11 @@ static void packed_send(void *self, sl_batch *b)
     ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
     ck_assert_uint_eq(z.avail_in, 0);
     inflateEnd(&z);
-    ck_assert_uint_eq(z.total_out, 2 * f->host->count(b)); /* a letter and a newline each */
-    for (uint32_t i = 0; i < f->host->count(b); i++) {
+    ck_assert_uint_eq(z.total_out, UINT64_C(2) * f->host->count(b)); /* a letter and a newline each */
+    for (size_t i = 0; i < f->host->count(b); i++) {
         sl_item item;
 
-        f->host->record(b, i, &item);
+        f->host->record(b, (uint32_t)i, &item);
         ck_assert_int_eq(plain[2 * i], *item.value.ptr);
     }
     far_send(self, b);
