@@ -204,7 +204,7 @@ static bool is_there(void)
 
 static void look(unsigned seconds)
 {
-    now_ms += seconds * 1000;
+    now_ms += UINT64_C(1000) * seconds;
     for (int k = 0; k < 3; k++) {
         sl_discover_scan(discover);
         for (int i = 0; i < 5; i++)
