@@ -118,7 +118,7 @@ void sl_lane_message(sl_lane *l, sl_cursor *c, sl_record *rec)
     if (SL_UNLIKELY(c->block_seq != rec->at.seq || !c->block))
         sl_lane_render(c, rec->at.seq); /* of the generation where a joined record began */
     if (b->row_count == 0 && l->options.max_age_ms > 0 && !l->draining)
-        uv_timer_start(&l->age, on_age, l->options.max_age_ms, 0);
+        uv_timer_start(&l->age, on_age, sl_jitter_ms(l->options.max_age_ms, sl_random()), 0);
     mark = sl_account_mark(&c->account, &l->pool, b, rec->stream, rec->at.seq, c->block_name);
     if (SL_UNLIKELY(b->marks[mark]->records == 0)) /* the others count as old as this one */
         b->marks[mark]->time_ns = sl_cri_time_ns(rec->time);

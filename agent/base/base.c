@@ -64,6 +64,14 @@ char *sl_format(const char *format, ...)
     return must(len < 0 ? NULL : text);
 }
 
+uint64_t sl_random(void)
+{
+    uint64_t random = 0;
+
+    (void)uv_random(NULL, NULL, &random, sizeof random, 0, NULL); /* else 0, which will do */
+    return random;
+}
+
 const char *sl_strerror(sl_err err)
 {
     switch (err) {

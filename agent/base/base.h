@@ -31,6 +31,9 @@ char *sl_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *sl_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 char *sl_format(const char *format, ...) SL_PRINTF(1, 2) __attribute__((malloc, returns_nonnull));
 
+/* By chance; for spreading, not for secrets. */
+uint64_t sl_random(void);
+
 /* In words; static memory. Knows errnos, libuv's and ours. */
 const char *sl_strerror(sl_err err);
 

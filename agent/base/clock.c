@@ -108,6 +108,11 @@ static int64_t read_date(const char *text)
     return era * 146097 + day - 719468;
 }
 
+uint64_t sl_jitter_ms(uint64_t ms, uint64_t random)
+{
+    return ms - random % (ms / 5 + 1);
+}
+
 int64_t sl_time_read(const char time[SL_TIME_LEN])
 {
     int64_t second = read_date(time) * DAY_S + digits(time + 11, 2) * 3600 +

@@ -23,6 +23,10 @@ static inline int64_t sl_wall_ns(const sl_clock *c)
     return c->wall_ns(c);
 }
 
+/* ms, less up to a fifth of it, as `random` says: so that what all nodes began at once, they do not go
+ * on doing at once. */
+uint64_t sl_jitter_ms(uint64_t ms, uint64_t random);
+
 /* Bytes of "2026-11-23T04:29:00.123456789Z", all that sl_time_format() writes. */
 #define SL_TIME_LEN 30
 

@@ -45,8 +45,7 @@ void sl_output_tend(sl_output *o)
         !uv_is_active((uv_handle_t *)&o->rounds))
         uv_timer_start(
             &o->rounds, sl_output_on_round,
-            sl_backoff_ms(1, o->options.retry_max_ms, o->options.retry_max_ms, sl_output_random()),
-            0);
+            sl_backoff_ms(1, o->options.retry_max_ms, o->options.retry_max_ms, sl_random()), 0);
 }
 
 void sl_output_hold(sl_output *o, sl_account *a, const char *reason, const char *words)

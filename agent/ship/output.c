@@ -80,14 +80,6 @@ static sl_batch *take_next(sl_output *o)
     return b;
 }
 
-uint64_t sl_output_random(void)
-{
-    uint64_t random = 0;
-
-    (void)uv_random(NULL, NULL, &random, sizeof random, 0, NULL); /* else 0, which will do */
-    return random;
-}
-
 void sl_output_send(sl_output *o)
 {
     sl_batch *b;
@@ -117,8 +109,8 @@ static void back_off(sl_output *o)
     const sl_output_options *with = &o->options;
     uint64_t first = o->storming ? with->retry_max_ms : with->retry_initial_ms;
 
-    sl_output_wait_at_least(o, sl_backoff_ms(o->storming ? 1 : o->failures, first,
-                                             with->retry_max_ms, sl_output_random()));
+    sl_output_wait_at_least(
+        o, sl_backoff_ms(o->storming ? 1 : o->failures, first, with->retry_max_ms, sl_random()));
 }
 
 static void cancel_sent(sl_output *o)

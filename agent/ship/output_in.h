@@ -54,6 +54,5 @@ void sl_output_send(sl_output *o);
 void sl_output_wait_at_least(sl_output *o, uint64_t ms);
 /* Something of it is with the plugin or in the pool. */
 bool sl_output_is_busy(const sl_output *o);
-uint64_t sl_output_random(void);
 
 #endif

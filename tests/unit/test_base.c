@@ -381,7 +381,22 @@ START_TEST(post_arrives_on_the_loop)
 }
 END_TEST
 
-SL_UNIT(SL_ONE(buf_grows), SL_ROWS(json_escapes, json_rows), SL_ONE(list_keeps_order),
+static const struct {
+    uint64_t ms, random, want;
+} jitter_rows[] = {
+    {2000, 0, 2000},   {2000, 1, 1999}, {2000, 400, 1600}, /* a fifth less, and not more */
+    {2000, 401, 2000}, {4, 12345, 4},   {0, 12345, 0},     {UINT64_MAX, 0, UINT64_MAX},
+};
+
+START_TEST(jitter_takes_off_a_fifth_at_most)
+{
+    ck_assert_uint_eq(sl_jitter_ms(jitter_rows[_i].ms, jitter_rows[_i].random),
+                      jitter_rows[_i].want);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(jitter_takes_off_a_fifth_at_most, jitter_rows), SL_ONE(buf_grows),
+        SL_ROWS(json_escapes, json_rows), SL_ONE(list_keeps_order),
         SL_ROWS(time_is_written, time_rows), SL_ONE(time_agrees_with_gmtime),
         SL_ONE(real_clock_runs), SL_ROWS(name_is_base64url, name_rows),
         SL_ROWS(log_writes_one_line, log_rows),
