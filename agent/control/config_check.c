@@ -4,6 +4,8 @@
 #include "control/address.h"
 #include "control/units.h"
 #include "read/discover.h"
+#include "shape/compress.h"
+#include "ship/output.h"
 
 /* A value as a mistake may quote it; `place` is where it lies. */
 static const char *shown(const sl_options *o, const void *place, const char *text)
@@ -226,30 +228,47 @@ void sl_check_record(sl_reading *r, const sl_yaml *node, const sl_input_config *
         sl_buf_fini(&text[i]);
 }
 
+/* What a batch of so many bytes takes: with its compressed form at its worst, if it has one. */
+static uint64_t batch_memory(bool packs, uint64_t bytes)
+{
+    return bytes + (packs ? sl_gzip_bound(bytes) : 0);
+}
+
+/* The largest batch.max_bytes, in KiB, with which a batch takes no more than `memory`. */
+static uint64_t fitting_batch(bool packs, uint64_t memory)
+{
+    uint64_t bytes = memory / (packs ? 2 : 1) / 1024 * 1024;
+
+    while (bytes > 0 && batch_memory(packs, bytes) > memory)
+        bytes -= 1024;
+    return bytes;
+}
+
 /* Besides the batches out, one is filled and one waits; a quarter is for open parts. */
 void sl_check_memory(sl_reading *r, const sl_yaml *node, const sl_output_config *out)
 {
+    bool packs = sl_output_gzip_level(out->plugin, out->self) > 0;
     uint64_t batches = out->max_in_flight + 2, limit = share(r->c);
+    uint64_t room = limit - limit / 4, each = batch_memory(packs, out->max_bytes);
     const sl_yaml *given = sl_yaml_find(r->root, "memory_limit");
     sl_spot at = given ? given->at : sl_spot_of(node, "batch.max_bytes");
     sl_buf text[4] = {{0}};
     uint64_t mib = UINT64_C(1) << 20, need;
 
-    if (!limit || !out->max_bytes || !out->max_in_flight ||
-        batches * out->max_bytes <= limit - limit / 4)
+    if (!limit || !out->max_bytes || !out->max_in_flight || batches * each <= room)
         return;
-    need = (batches * out->max_bytes * 4 / 3 + mib - 1) / mib * mib * r->c->output_count;
+    need = (batches * each * 4 / 3 + mib - 1) / mib * mib * r->c->output_count;
     sl_number_format(SL_SIZE, r->c->memory_limit, &text[0]);
     sl_number_format(SL_SIZE, out->max_bytes, &text[1]);
     sl_number_format(SL_SIZE, need, &text[2]);
-    sl_number_format(SL_SIZE, (limit - limit / 4) / batches / 1024 * 1024, &text[3]);
+    sl_number_format(SL_SIZE, fitting_batch(packs, room / batches), &text[3]);
     sl_mistake(
         &r->mistakes, &at,
         "memory_limit: %.*s is too small for output \"%s\": three quarters of %sit must hold "
-        "%llu batches of %.*s; raise it to %.*s, or lower batch.max_bytes to %.*s",
+        "%llu batches of %.*s%s; raise it to %.*s, or lower batch.max_bytes to %.*s",
         (int)text[0].len, text[0].ptr, out->name, whose_share(r), (unsigned long long)batches,
-        (int)text[1].len, text[1].ptr, (int)text[2].len, text[2].ptr, (int)text[3].len,
-        text[3].ptr);
+        (int)text[1].len, text[1].ptr, packs ? ", and as much again for gzip" : "",
+        (int)text[2].len, text[2].ptr, (int)text[3].len, text[3].ptr);
     for (size_t i = 0; i < 4; i++)
         sl_buf_fini(&text[i]);
 }
