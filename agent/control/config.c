@@ -76,6 +76,30 @@ static const char *default_encoding(const sl_reading *r, const sl_plugin *p)
     return sl_store_text(r->store, first);
 }
 
+/* Where a plugin's own check says its mistakes. */
+typedef struct plugin_check {
+    const sl_options *o;
+    const sl_yaml *node;
+} plugin_check;
+
+static void on_plugin_mistake(void *arg, const char *option, const char *text)
+{
+    const plugin_check *c = arg;
+    sl_spot at = sl_spot_of(c->node, option);
+
+    sl_mistake(c->o->mistakes, &at, "%s%s: %s", c->o->who, option, text);
+}
+
+/* What is wrong by itself has been said, and is not there: so there is nothing to check then. */
+static void fill_plugin(const sl_options *o, const sl_yaml *node, const sl_output_config *out)
+{
+    size_t before = o->mistakes->count;
+
+    sl_options_fill(o, out->plugin->options, out->self, node);
+    if (out->plugin->output.check && o->mistakes->count == before)
+        out->plugin->output.check(out->self, on_plugin_mistake, &(plugin_check){o, node});
+}
+
 static void read_options(sl_reading *r, const sl_yaml *node, const sl_option *type_rows,
                          const sl_plugin *p, sl_output_config *out)
 {
@@ -90,7 +114,7 @@ static void read_options(sl_reading *r, const sl_yaml *node, const sl_option *ty
     out->self = sl_store_alloc(r->store, p->self_size);
     sl_options_check(&o, tables, node);
     sl_options_fill(&o, rows, out, node);
-    sl_options_fill(&o, p->options, out->self, node);
+    fill_plugin(&o, node, out);
     out->encoding = (int)encoding_of(p, out->encoding);
     if (!out->name)
         out->name = p->name; /* it was wrong; the checks want one to speak of */

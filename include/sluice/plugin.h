@@ -178,6 +178,9 @@ enum {
 #define SL_HOST_HAS(host, member) \
     ((host)->size >= offsetof(sl_host, member) + sizeof((host)->member))
 
+/* See sl_output_ops.check. */
+typedef void sl_mistake_fn(void *arg, const char *option, const char *text);
+
 typedef struct sl_output_ops {
     uint32_t max_in_flight; /* batches out at once, at most */
     /* Frame around each record; NULL: none. They are templates, which may hold %{id} (the record's
@@ -218,6 +221,11 @@ typedef struct sl_output_ops {
      * Asked for targets without a part of a record's time or its stream. May be NULL. */
     bool (*target_field)(const void *self, sl_slice target, size_t i, sl_slice *name,
                          sl_slice *value);
+    /* Says each mistake that no row can: `option` is where it stands ("tls.key_file", or a section),
+     * `text` what is wrong and the remedy, without secrets. Called when all options are filled in,
+     * each of them right by itself, by `sluice check` as well: so nothing of the far end is asked.
+     * `self` is not open. May be NULL. */
+    void (*check)(const void *self, sl_mistake_fn *mistake, void *arg);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

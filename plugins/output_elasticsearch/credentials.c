@@ -108,44 +108,37 @@ void credentials_refresh(credentials *c, const sl_host *host)
 /* --- its life --- */
 
 /* One way and one place for each. */
-static const char *find_mistake(const credentials *c)
+void credentials_check(const credentials *c, sl_mistake_fn *mistake, void *arg)
 {
     bool user = is_set(c->user), password = is_set(c->password) || is_set(c->password_file);
     bool key = is_set(c->api_key) || is_set(c->api_key_file);
     bool bearer = is_set(c->bearer) || is_set(c->bearer_file);
 
     if (user != password)
-        return "auth: user and password belong together";
+        mistake(arg, "auth", "user and password belong together");
     if (user + key + bearer > 1)
-        return "auth: give one of user and password, api_key, bearer";
+        mistake(arg, "auth", "give one of user and password, api_key, bearer");
     if ((is_set(c->password) && is_set(c->password_file)) ||
         (is_set(c->api_key) && is_set(c->api_key_file)) ||
         (is_set(c->bearer) && is_set(c->bearer_file)))
-        return "auth: give a secret or its file, not both";
+        mistake(arg, "auth", "give a secret or its file, not both");
     if (user && strchr(c->user, ':'))
-        return "auth.user: HTTP knows no user with a colon";
+        mistake(arg, "auth.user", "HTTP knows no user with a colon");
     if (!is_clean(c->user) || !is_clean(c->password) || !is_clean(c->api_key) ||
         !is_clean(c->bearer))
-        return "auth: a secret holds more than one line";
-    return NULL;
+        mistake(arg, "auth", "a secret holds more than one line");
 }
 
-sl_err credentials_open(credentials *c, const sl_host *host)
+bool credentials_open(credentials *c, const sl_host *host)
 {
-    const char *mistake = find_mistake(c);
-
-    if (mistake) {
-        host->log(host, SL_LOG_ERROR, "%s", mistake);
-        return SL_E_CONFIG;
-    }
     c->file = is_set(c->password_file)  ? c->password_file
               : is_set(c->api_key_file) ? c->api_key_file
               : is_set(c->bearer_file)  ? c->bearer_file
                                         : NULL;
     if (c->file && !read_file(c, host))
-        return SL_E_CONFIG;
+        return false;
     make_header(c);
-    return 0;
+    return true;
 }
 
 void credentials_close(credentials *c)

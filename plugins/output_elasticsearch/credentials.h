@@ -21,8 +21,10 @@ typedef struct credentials {
     char *header; /* "Authorization: ...", or NULL */
 } credentials;
 
-/* Says with host->log() what is wrong. */
-sl_err credentials_open(credentials *c, const sl_host *host);
+/* Says what is wrong with them, but for what stands in files. */
+void credentials_check(const credentials *c, sl_mistake_fn *mistake, void *arg);
+/* They have been checked. false: the file cannot be used, and host->log() was told. */
+bool credentials_open(credentials *c, const sl_host *host);
 void credentials_close(credentials *c);
 /* Looks whether the file has changed. Called before each request. */
 void credentials_refresh(credentials *c, const sl_host *host);

@@ -93,45 +93,48 @@ static void fill_in(server *s, const parts *p, const char *server_name, const ch
     free(place);
 }
 
-static sl_err add(hosts *h, const char *url, const char *server_name, const char *target,
-                  const sl_host *host)
+/* NULL: it is one that can be used, and *p its parts. */
+static const char *read_url(const char *url, parts *p)
 {
     CURLU *u = curl_url();
     const char *mistake = u ? find_mistake(u, url) : "no memory";
-    parts p = {0};
 
-    if (!mistake && !take_apart(u, &p))
+    if (!mistake && !take_apart(u, p))
         mistake = "it is no URL: write https://name:9200";
-    if (!mistake)
-        fill_in(&h->servers[h->count], &p, server_name, target);
-    else /* not the text itself: it may hold a password */
-        host->log(host, SL_LOG_ERROR, "hosts: number %zu cannot be used: %s", h->count + 1,
-                  mistake);
-    h->count += !mistake;
-    free_parts(&p);
     curl_url_cleanup(u);
-    return mistake ? SL_E_CONFIG : 0;
+    return mistake;
 }
 
-sl_err hosts_init(hosts *h, const sl_texts *urls, const char *server_name, const char *target,
-                  const sl_host *host)
+void hosts_check(const sl_texts *urls, sl_mistake_fn *mistake, void *arg)
 {
-    sl_err err = 0;
+    if (!urls->count)
+        mistake(arg, "hosts", "there is none: write [https://name:9200]");
+    for (size_t i = 0; i < urls->count; i++) {
+        parts p = {0};
+        const char *why = read_url(urls->items[i], &p);
+        char *text = why ? format("number %zu cannot be used: %s", i + 1, why) : NULL;
 
-    *h = (hosts){.servers = calloc(urls->count + 1, sizeof *h->servers)};
+        if (text) /* without the URL: it may hold a password */
+            mistake(arg, "hosts", text);
+        free(text);
+        free_parts(&p);
+    }
+}
+
+void hosts_init(hosts *h, const sl_texts *urls, const char *server_name, const char *target)
+{
+    *h = (hosts){.servers = calloc(urls->count, sizeof *h->servers), .count = urls->count};
     if (!h->servers)
         abort(); /* as the agent does */
-    if (!urls->count) {
-        host->log(host, SL_LOG_ERROR, "hosts: there is none: write [https://name:9200]");
-        err = SL_E_CONFIG;
+    for (size_t i = 0; i < urls->count; i++) {
+        parts p = {0};
+
+        if (read_url(urls->items[i], &p))
+            abort(); /* it was checked */
+        fill_in(&h->servers[i], &p, server_name, target);
+        free_parts(&p);
     }
-    for (size_t i = 0; i < urls->count && !err; i++)
-        err = add(h, urls->items[i], server_name, target, host);
-    if (err)
-        hosts_fini(h);
-    else
-        h->next = http_random((uint32_t)h->count); /* many agents do not begin with the same one */
-    return err;
+    h->next = http_random((uint32_t)h->count); /* many agents do not begin with the same one */
 }
 
 void hosts_fini(hosts *h)

@@ -19,12 +19,14 @@ typedef struct hosts {
     size_t count, next;
 } hosts;
 
-/* Says with host->log() what is wrong with one of them; then 0 hosts are left.
+/* Says what is wrong with each of them. */
+void hosts_check(const sl_texts *urls, sl_mistake_fn *mistake, void *arg);
+
+/* They have been checked, and there are some.
  *
  * server_name   that a certificate must have instead of the URL's; empty: none
  * target        behind each URL: "/_bulk?..." */
-sl_err hosts_init(hosts *h, const sl_texts *urls, const char *server_name, const char *target,
-                  const sl_host *host);
+void hosts_init(hosts *h, const sl_texts *urls, const char *server_name, const char *target);
 void hosts_fini(hosts *h);
 
 /* The next one; if all are left out, the one whose time is over first. */

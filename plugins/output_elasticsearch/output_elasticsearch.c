@@ -66,12 +66,6 @@ static bool target_field(const void *self, sl_slice target, size_t i, sl_slice *
 
 /* --- open and close --- */
 
-static sl_err refuse(const elasticsearch *es, const char *what)
-{
-    es->host->log(es->host, SL_LOG_ERROR, "%s", what);
-    return SL_E_CONFIG;
-}
-
 /* Those that say what the body is, or who we are. */
 static bool is_our_header(const char *name)
 {
@@ -100,52 +94,59 @@ static bool is_header(const char *name, const char *value)
     return true;
 }
 
-static sl_err make_headers(elasticsearch *es)
+static void check_headers(const sl_pairs *headers, sl_mistake_fn *mistake, void *arg)
+{
+    if (headers->count > MAX_OPTION_HEADERS)
+        mistake(arg, "headers", "there are more than 32");
+    for (size_t i = 0; i < headers->count; i++) {
+        if (is_header(headers->names[i], headers->values[i]))
+            continue;
+        mistake(arg, "headers",
+                "one of them is no header that can be set: names have letters, digits and dashes, "
+                "values one line, and the body's own headers are ours");
+        return;
+    }
+}
+
+static void es_check(const void *self, sl_mistake_fn *mistake, void *arg)
+{
+    const elasticsearch *es = self;
+
+    if (*es->key_file && !*es->cert_file)
+        mistake(arg, "tls.key_file", "there is no tls.cert_file that it belongs to");
+    if (strcmp(es->proxy, "none") != 0 && strcmp(es->proxy, "env") != 0 &&
+        !strstr(es->proxy, "://"))
+        mistake(arg, "proxy", "write none, env or a URL such as http://proxy:3128");
+    check_headers(&es->headers_option, mistake, arg);
+    credentials_check(&es->credentials, mistake, arg);
+    hosts_check(&es->hosts_option, mistake, arg);
+}
+
+static void make_headers(elasticsearch *es)
 {
     const sl_pairs *pairs = &es->headers_option;
 
-    if (pairs->count > MAX_OPTION_HEADERS)
-        return refuse(es, "headers: there are more than 32");
     for (size_t i = 0; i < pairs->count; i++) {
         /* without a value it is "name;", or libcurl takes the header away */
         const char *value = pairs->values[i], *colon = *value ? ": " : ";";
 
-        if (!is_header(pairs->names[i], value))
-            return refuse(
-                es, "headers: one of them is no header that can be set: names have letters, "
-                    "digits and dashes, values one line, and the body's own headers are ours");
         if (asprintf(&es->headers[i], "%s%s%s", pairs->names[i], colon, value) < 0)
             abort(); /* as the agent does */
     }
-    return 0;
 }
 
-static sl_err find_mistake(const elasticsearch *es)
-{
-    bool cert = *es->cert_file, key = *es->key_file;
-    const char *proxy = es->proxy;
-
-    if (key && !cert)
-        return refuse(es, "tls.key_file: there is no tls.cert_file that it belongs to");
-    if (strcmp(proxy, "none") != 0 && strcmp(proxy, "env") != 0 && !strstr(proxy, "://"))
-        return refuse(es, "proxy: write none, env or a URL such as http://proxy:3128");
-    return 0;
-}
-
-static sl_err open_hosts(elasticsearch *es)
+static void open_hosts(elasticsearch *es)
 {
     char *target = NULL, *pipeline = NULL;
-    sl_err err;
 
     if (*es->pipeline)
         pipeline = curl_easy_escape(NULL, es->pipeline, 0);
     if (asprintf(&target, "%s%s%s", TARGET, pipeline ? "&pipeline=" : "",
                  pipeline ? pipeline : "") < 0)
         abort(); /* as the agent does */
-    err = hosts_init(&es->hosts, &es->hosts_option, es->server_name, target, es->host);
+    hosts_init(&es->hosts, &es->hosts_option, es->server_name, target);
     free(target);
     curl_free(pipeline);
-    return err;
 }
 
 /* One that depends on the record is of use only to the host. */
@@ -194,25 +195,20 @@ static void free_all(elasticsearch *es)
 static sl_err es_open(void *self, const sl_host *host)
 {
     elasticsearch *es = self;
-    sl_err err;
 
     es->host = host;
     es->window = BULK_MAX_IN_FLIGHT; /* the host keeps to max_in_flight */
-    err = find_mistake(es);
-    if (!err)
-        err = make_headers(es);
-    if (!err)
-        err = credentials_open(&es->credentials, host);
-    if (!err)
-        err = open_hosts(es);
+    if (!credentials_open(&es->credentials, host))
+        return SL_E_CONFIG;
+    make_headers(es);
+    open_hosts(es);
     make_fallback(es);
-    if (!err)
-        open_http(es);
-    if (!err && !es->http)
-        err = refuse(es, "libcurl does not work here");
-    if (err)
-        free_all(es);
-    return err;
+    open_http(es);
+    if (es->http)
+        return 0;
+    host->log(host, SL_LOG_ERROR, "libcurl does not work here");
+    free_all(es);
+    return SL_E_CONFIG;
 }
 
 static void es_close(void *self)
@@ -295,5 +291,6 @@ SL_PLUGIN(elasticsearch) = {
             .gzip = gzip_level,
             .make_target = make_target,
             .target_field = target_field,
+            .check = es_check,
         },
 };

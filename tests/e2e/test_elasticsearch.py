@@ -9,6 +9,7 @@ from pathlib import Path
 import agent
 from bulk_server import (BulkServer, bulk, changed, chunked, cut, farewell, good, head, items, reset,
                          silence, status, tls_context)
+from programs import SLUICE
 from test_tail import Log
 
 CA = Path(__file__).resolve().parents[1] / "servers" / "ca.sh"
@@ -628,6 +629,45 @@ class Login(Case):
                 ("no tls.cert_file", {"tls": {"key_file": "/x"}})):
             with self.subTest(what):
                 self.assert_refused(what, **output)
+
+
+    def check(self, *lines):
+        """What `sluice check` says of a configuration whose output ends with these lines."""
+        file = self.folder / "check.yaml"
+        file.write_text("\n".join(("inputs: [{type: kubernetes}]", "outputs:", "- type: elasticsearch",
+                                   *lines)) + "\n")
+        done = subprocess.run([SLUICE, "check", "-c", file], capture_output=True, text=True,
+                              timeout=agent.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 2, done)
+        return done.stderr.replace(str(file), "FILE")
+
+    def test_t_es_14_mistakes_stand_at_their_place_all_at_once(self):
+        said = self.check(
+            "  hosts: [https://search:9200, 'search:9200', 'https://me:hidden@search']",
+            "  auth: {user: 'a:b', bearer: x}", "  tls:", "    key_file: /x",
+            "  headers: {host: y}", "  proxy: there", "  batch: {max_bytes: 90MiB}")
+        for what in (
+                "FILE:4:10: output \"elasticsearch\": hosts: number 2 cannot be used: it must begin",
+                "FILE:4:10: output \"elasticsearch\": hosts: number 3 cannot be used: it holds a user",
+                "FILE:5:9: output \"elasticsearch\": auth: user and password belong together",
+                "FILE:5:9: output \"elasticsearch\": auth: give one of",
+                "FILE:5:16: output \"elasticsearch\": auth.user: HTTP knows no user with a colon",
+                "FILE:7:15: output \"elasticsearch\": tls.key_file: there is no tls.cert_file",
+                "FILE:8:12: output \"elasticsearch\": headers: one of them is no header",
+                "FILE:9:10: output \"elasticsearch\": proxy: write none, env or a URL",
+                "FILE:10:22: memory_limit: 64MiB is too small"):
+            self.assertIn(what, said)
+
+    def test_plugin_checks_only_options_that_are_right_by_themselves(self):
+        self.assertEqual(self.check("  hosts: {a: b}", "  tls: {key_file: x}").count("FILE:"), 2)
+
+    def test_a_batch_counts_with_its_compressed_form(self):
+        self.assertIn("must hold 4 batches of 8MiB, and as much again for gzip; raise it to 86MiB, or "
+                      "lower batch.max_bytes to 6140KiB\n",
+                      self.check("  hosts: [http://a]", "  batch: {max_bytes: 8MiB}"))
+        self.assertIn("must hold 4 batches of 16MiB; raise it to 86MiB",
+                      self.check("  hosts: [http://a]", "  compression: none",
+                                 "  batch: {max_bytes: 16MiB}"))
 
 
 class Tls(Case):
