@@ -456,6 +456,7 @@ bool sl_lane_has_finished(sl_lane *l)
 void sl_lane_drain(sl_lane *l)
 {
     l->draining = true;
+    sl_redrive_stop(l->output);
     uv_idle_stop(&l->turn);
     uv_timer_stop(&l->parts);
     sl_lane_seal(l);
@@ -485,6 +486,16 @@ static void on_gave_up(void *arg, const char *reason)
 
     l->dead = true;
     l->options.gave_up(l->options.arg, l, reason);
+}
+
+bool sl_lane_redrive(sl_lane *l, const char *reason)
+{
+    return !l->dead && sl_redrive_start(l->output, l->options.output.dead_dir, reason, NULL, NULL);
+}
+
+const sl_redriven *sl_lane_redriven(const sl_lane *l)
+{
+    return sl_redrive_look(l->output);
 }
 
 void sl_lane_look_at_output(const sl_lane *l, sl_lane_numbers *out)

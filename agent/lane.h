@@ -15,6 +15,7 @@
 #include "shape/select.h"
 #include "ship/ledger.h"
 #include "ship/output.h"
+#include "ship/redrive.h"
 
 typedef struct sl_lane sl_lane;
 typedef struct sl_cursor sl_cursor;
@@ -95,6 +96,11 @@ void sl_lane_stop(sl_lane *l);
 sl_books sl_lane_books(const sl_lane *l);
 /* Bytes that vanished unread of a source that has no folder any more. */
 void sl_lane_lost(sl_lane *l, sl_slice namespace, uint64_t bytes, sl_lost_reason reason);
+
+/* Its output's dead letters, those of that reason or all (NULL), go out once more. The agent asks how
+ * far they are. See ship/redrive.h. */
+SL_MUST_USE bool sl_lane_redrive(sl_lane *l, const char *reason);
+const sl_redriven *sl_lane_redriven(const sl_lane *l);
 
 /* --- for those who ask --- */
 

@@ -1,8 +1,9 @@
 /* dead_letter.c - `sluice dead-letter ls|show|redrive`: what outputs refused, and once more to them.
  *
- * Looking reads the files as they are, beside an agent that runs, too. Redriving takes the agent's
- * lock, so it is done while none runs. */
+ * Looking reads the files as they are, beside an agent that runs, too. An agent that runs redrives by
+ * itself, when it is asked to; without one it is done here, under the agent's lock. */
 #include "cli/cli.h"
+#include "cli/client.h"
 #include "cli/redrive.h"
 #include "ship/dead_files.h"
 #include "ship/lock.h"
@@ -10,6 +11,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define WHO    "sluice dead-letter"
+#define ASK_MS 100
 
 /* One call of the command. */
 typedef struct work {
@@ -211,7 +215,8 @@ static const sl_output_config *find_output(const sl_config *c, const char *name)
     return NULL;
 }
 
-static void print_redriven(work *w, const sl_redriven *r)
+/* Returns the exit code. */
+static int print_redriven(work *w, const sl_redriven *r)
 {
     if (w->args->json)
         sl_buf_add_format(&w->out,
@@ -222,8 +227,97 @@ static void print_redriven(work *w, const sl_redriven *r)
         sl_buf_add_format(&w->out, "output \"%s\": %zu delivered, %zu left\n", w->output,
                           r->delivered, r->left);
     if (r->left > 0)
-        fprintf(stderr, "sluice dead-letter: not all were taken: %s\n", r->words ? r->words : "");
+        fprintf(stderr, WHO ": not all were taken: %s\n", r->words ? r->words : "not said");
+    if (r->file) /* the agent's answer says why, too */
+        fprintf(stderr, WHO ": %s%s%s\n", r->file, r->err ? ": " : "",
+                r->err ? sl_strerror(r->err) : "");
     w->damaged = r->damaged;
+    return r->left > 0 || r->file ? SL_EXIT_FAILED : SL_EXIT_DONE;
+}
+
+/* --- through the agent that runs --- */
+
+/* A text of the answer; NULL: it has none of that name. */
+static char *read_text(const sl_buf *answer, const char *name)
+{
+    char *key = sl_format(",\"%s\":\"", name), *text = NULL, *out;
+    const char *at = memmem(answer->ptr, answer->len, key, strlen(key));
+
+    if (at) {
+        at += strlen(key);
+        text = out = sl_strndup(at, (size_t)(answer->ptr + answer->len - at));
+        for (const char *in = text; *in && *in != '"'; in++) {
+            in += *in == '\\' && (in[1] == '"' || in[1] == '\\');
+            *out++ = *in;
+        }
+        *out = '\0';
+    }
+    free(key);
+    return text;
+}
+
+static bool read_answer(sl_buf *answer, sl_redriven *r)
+{
+    const char *counts;
+
+    sl_buf_add(answer, "", 1);
+    counts = strstr(answer->ptr, "\"delivered\":");
+    if (!counts || sscanf(counts, "\"delivered\":%zu,\"left\":%zu,\"twice\":%zu,\"damaged\":%zu",
+                          &r->delivered, &r->left, &r->twice, &r->damaged) != 4)
+        return false;
+    r->words = read_text(answer, "words");
+    r->file = read_text(answer, "failed");
+    return true;
+}
+
+static unsigned ask_agent(const work *w, const char *method, sl_buf *answer)
+{
+    sl_buf target = {0};
+    unsigned status;
+
+    sl_buf_add_text(&target, "/api/v1/dead-letter/redrive");
+    sl_client_add_argument(&target, "output", w->output);
+    if (w->args->reason)
+        sl_client_add_argument(&target, "reason", w->args->reason);
+    sl_buf_add(&target, "", 1);
+    answer->len = 0;
+    status = sl_client_ask(WHO, w->config->state_dir, method, target.ptr, answer);
+    sl_buf_fini(&target);
+    return status;
+}
+
+/* The agent begins; then it is asked how far it is, until it is over. */
+static int redrive_there(work *w)
+{
+    sl_redriven r = {0};
+    sl_buf answer = {0};
+    unsigned status = ask_agent(w, "POST", &answer);
+    int code = SL_EXIT_FAILED;
+
+    while (status == 202) {
+        uv_sleep(ASK_MS);
+        status = ask_agent(w, "GET", &answer);
+    }
+    if (status == 200 && read_answer(&answer, &r))
+        code = print_redriven(w, &r);
+    else if (status)
+        fprintf(stderr, WHO ": %.*s", (int)answer.len, answer.len ? answer.ptr : "");
+    free(r.words);
+    free(r.file);
+    sl_buf_fini(&answer);
+    return code;
+}
+
+static int redrive_here(work *w, const sl_output_config *o)
+{
+    sl_redriven r;
+    int code = SL_EXIT_FAILED;
+
+    if (!sl_cli_redrive(w->config, o, w->args->reason, &r))
+        code = print_redriven(w, &r);
+    free(r.words);
+    free(r.file);
+    return code;
 }
 
 static int redrive(work *w)
@@ -231,25 +325,17 @@ static int redrive(work *w)
     const sl_output_config *o = find_output(w->config, w->output);
     char holder[128] = "";
     sl_lock lock = {.fd = -1};
-    sl_redriven redriven;
     sl_err err;
     int code;
 
     if (!o)
         return refuse("the configuration has no output ", w->output);
     err = sl_lock_take(&lock, w->config->state_dir, holder, sizeof holder);
-    if (err == SL_E_BUSY) {
-        fprintf(stderr, "sluice dead-letter: an agent (%s) holds %s: stop it first\n", holder,
-                w->config->state_dir);
-        return SL_EXIT_FAILED;
-    }
+    if (err == SL_E_BUSY)
+        return redrive_there(w);
     if (err)
         return refuse("the state directory cannot be locked: ", sl_strerror(err));
-    err = sl_redrive(w->config, o, w->args->reason, &redriven);
-    code = err || redriven.left > 0 ? SL_EXIT_FAILED : SL_EXIT_DONE;
-    if (!err)
-        print_redriven(w, &redriven);
-    free(redriven.words);
+    code = redrive_here(w, o);
     sl_lock_release(&lock);
     return code;
 }

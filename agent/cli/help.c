@@ -92,8 +92,8 @@ static const command commands[] = {
      "  redrive           sends them once more; what is taken is deleted, the rest stays\n"
      "  --reason R        only those: rejected, too_large, retry_limit\n"
      "  --json            one object a line\n" FILE_HELP "\n"
-     "ls and show work beside a running agent, too; redrive wants it to be stopped. A record that\n"
-     "stands there twice, as after a crash, is sent once.\n"
+     "A running agent redrives by itself, beside its other records; without one it is done here.\n"
+     "A record that stands there twice, as after a crash, is sent once.\n"
      "\n"
      "  sluice dead-letter ls -c /etc/sluice/sluice.yaml\n"
      "  sluice dead-letter redrive search --reason rejected\n"},

@@ -162,3 +162,75 @@ void sl_change_saved(const sl_subject *s, sl_reply *reply)
     reply->status = saved ? reply->status : HTTP_ACCEPTED;
     sl_buf_add_text(&reply->body, saved ? "saved\n" : "not saved yet\n");
 }
+
+/* --- dead letters --- */
+
+static void write_redriven(const char *name, const sl_redriven *said, sl_reply *reply)
+{
+    sl_buf *out = &reply->body;
+
+    reply->type = "application/json";
+    reply->status = said->over ? reply->status : HTTP_ACCEPTED;
+    sl_buf_add_format(out,
+                      "{\"output\":\"%s\",\"over\":%s,\"delivered\":%zu,\"left\":%zu,"
+                      "\"twice\":%zu,\"damaged\":%zu",
+                      name, said->over ? "true" : "false", said->delivered, said->left, said->twice,
+                      said->damaged);
+    if (said->words) {
+        sl_buf_add_text(out, ",\"words\":\"");
+        sl_buf_add_json(out, sl_str(said->words));
+        sl_buf_add_text(out, "\"");
+    }
+    if (said->file) {
+        sl_buf_add_text(out, ",\"failed\":\"");
+        sl_buf_add_json(out, sl_str(said->file));
+        sl_buf_add_text(out, ": ");
+        sl_buf_add_json(out, sl_str(sl_strerror(said->err)));
+        sl_buf_add_text(out, "\"");
+    }
+    sl_buf_add_text(out, "}\n");
+}
+
+/* NULL: that was answered. */
+static sl_lane *find_asked(const sl_subject *s, const sl_request *r, sl_reply *reply)
+{
+    const char *asked = sl_request_argument(r, "output"), *name = asked ? asked : "";
+    sl_lane *l = s->state ? find_lane(s, name) : NULL;
+
+    if (l)
+        return l;
+    reply->status = HTTP_NOT_FOUND;
+    sl_buf_add_format(&reply->body, "no output \"%s\" is at work here\n", name);
+    return NULL;
+}
+
+void sl_change_redrive(sl_subject *s, const sl_request *r, sl_reply *reply)
+{
+    sl_lane *l = may_change(s, reply) ? find_asked(s, r, reply) : NULL;
+
+    if (!l)
+        return;
+    if (sl_lane_redrive(l, sl_request_argument(r, "reason"))) {
+        write_redriven(sl_lane_name(l), sl_lane_redriven(l), reply);
+        return;
+    }
+    reply->status = HTTP_CONFLICT;
+    sl_buf_add_format(&reply->body,
+                      "output \"%s\" is busy with that already, or delivers no more\n",
+                      sl_lane_name(l));
+}
+
+void sl_change_redriven(const sl_subject *s, const sl_request *r, sl_reply *reply)
+{
+    const sl_lane *l = find_asked(s, r, reply);
+
+    if (!l)
+        return;
+    if (sl_lane_redriven(l)) {
+        write_redriven(sl_lane_name(l), sl_lane_redriven(l), reply);
+        return;
+    }
+    reply->status = HTTP_NOT_FOUND;
+    sl_buf_add_format(&reply->body, "nothing was redriven to output \"%s\" in this life\n",
+                      sl_lane_name(l));
+}

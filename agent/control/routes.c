@@ -115,6 +115,16 @@ static void saved(void *arg, const sl_request *r, sl_reply *reply)
     sl_change_saved(arg, reply);
 }
 
+static void begin_redrive(void *arg, const sl_request *r, sl_reply *reply)
+{
+    sl_change_redrive(arg, r, reply);
+}
+
+static void redriven(void *arg, const sl_request *r, sl_reply *reply)
+{
+    sl_change_redriven(arg, r, reply);
+}
+
 const sl_route sl_routes[] = {
     {"GET", "/healthz", SL_ASK_ALL, false, false, healthz},
     {"GET", "/readyz", SL_ASK_ALL, false, false, readyz},
@@ -124,5 +134,7 @@ const sl_route sl_routes[] = {
     {"POST", "/api/v1/state/rewind", SL_ASK_SOCKET, false, false, rewind_output},
     {"POST", "/api/v1/state/rename", SL_ASK_SOCKET, false, false, rename_output},
     {"GET", "/api/v1/state/saved", SL_ASK_SOCKET, false, false, saved},
+    {"POST", "/api/v1/dead-letter/redrive", SL_ASK_SOCKET, false, false, begin_redrive},
+    {"GET", "/api/v1/dead-letter/redrive", SL_ASK_SOCKET, false, false, redriven},
     {0},
 };

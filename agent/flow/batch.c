@@ -108,7 +108,7 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b)
     b->used = b->row_count = b->mark_count = b->unanswered = 0;
     b->limit = b->shown = b->tries = 0;
     b->packed_len = 0;
-    b->probe = b->sent = false;
+    b->probe = b->sent = b->errand = false;
     b->output = NULL;
     if (b->cap == p->max_bytes && !b->carved)
         sl_list_prepend(&p->idle, &b->link); /* the one whose pages are warmest goes out first */

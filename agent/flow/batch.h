@@ -78,6 +78,7 @@ struct sl_batch {
     bool sent;           /* some of it was, before now */
     bool carved;         /* made by sl_batch_carve() */
     bool probe;          /* was held, and is on its way once more */
+    bool errand;         /* not the lane's records: ship/redrive.h */
     uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */
     uint64_t held;       /* of the pool's gate */
     void *output;        /* its output's, while it is out; else NULL */

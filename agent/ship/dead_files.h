@@ -1,7 +1,7 @@
 /* dead_files.h - an output's dead letters as they lie on disk, for those who look at them or take some
- * away. Looking is done beside an agent that runs, too; taking away is not.
+ * away. Looking is done beside an agent that runs, too; taking away only from files that nobody writes.
  *
- * Blocks: for a command line. A file is read as a whole; 16 MiB is what an agent makes it.
+ * Blocks: for a command line, or in the pool. A file is read as a whole; 16 MiB is what an agent makes it.
  *
  * Thread   any */
 #ifndef SL_SHIP_DEAD_FILES_H

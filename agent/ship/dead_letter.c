@@ -27,6 +27,7 @@ struct sl_dead_letter {
     bool known;           /* the next two are */
     uint64_t held;        /* bytes in all files */
     unsigned long number; /* of the last file; 0: there is none */
+    unsigned long turned; /* files up to this one are not continued */
     int fd;               /* of that file; -1: not open */
     uint64_t size;        /* its */
 };
@@ -39,6 +40,18 @@ void sl_dead_letter_path(const char *dir, const char *output, char *out)
 bool sl_dead_letter_is_file(const char *name)
 {
     return strspn(name, "0123456789") == DIGITS && !strcmp(name + DIGITS, SL_DEAD_SUFFIX);
+}
+
+unsigned long sl_dead_letter_number(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strtoul(slash ? slash + 1 : path, NULL, 10);
+}
+
+unsigned long sl_dead_letter_turned(const sl_dead_letter *d)
+{
+    return d->turned;
 }
 
 sl_dead_letter *sl_dead_letter_new(uv_loop_t *loop, const char *dir, const char *output,
@@ -89,29 +102,36 @@ static void look_at(sl_dead_letter *d, int folder, const char *name)
         d->number = number;
 }
 
-static sl_err look_around(sl_dead_letter *d)
+static sl_err look_into(sl_dead_letter *d, const char *path)
 {
-    char path[PATH_MAX];
+    DIR *folder = opendir(path);
     struct dirent *entry;
-    sl_err err;
-    DIR *folder;
 
-    snprintf(path, sizeof path, "%s/" SL_DEAD_FOLDER, d->dir);
-    err = make_folder(path);
-    sl_dead_letter_path(d->dir, d->output, path);
-    if (!err)
-        err = make_folder(path);
-    folder = err ? NULL : opendir(path);
     if (!folder)
-        return err ? err : -errno;
+        return -errno;
     d->held = d->number = 0;
     while ((entry = readdir(folder))) {
         if (sl_dead_letter_is_file(entry->d_name))
             look_at(d, dirfd(folder), entry->d_name);
     }
     closedir(folder);
-    d->known = true;
     return 0;
+}
+
+static sl_err look_around(sl_dead_letter *d)
+{
+    char path[PATH_MAX];
+    sl_err err;
+
+    snprintf(path, sizeof path, "%s/" SL_DEAD_FOLDER, d->dir);
+    err = make_folder(path);
+    sl_dead_letter_path(d->dir, d->output, path);
+    if (!err)
+        err = make_folder(path);
+    if (!err)
+        err = look_into(d, path);
+    d->known = !err;
+    return err;
 }
 
 /* Where the last whole line of the open file ends. */
@@ -186,7 +206,9 @@ static sl_err open_file(sl_dead_letter *d, bool fresh)
 {
     char path[PATH_MAX];
 
-    if (fresh || d->number == 0)
+    if (d->number < d->turned)
+        d->number = d->turned;
+    if (fresh || d->number == d->turned)
         d->number++;
     file_path(d, d->number, path);
     if (d->fd >= 0)
@@ -258,9 +280,30 @@ static void let_go(sl_dead_letter *d)
     d->known = false;
 }
 
-static void on_work(sl_job *job)
+static void look_anew(sl_dead_letter *d)
 {
-    sl_dead_letter *d = SL_CONTAINER_OF(job, sl_dead_letter, job);
+    if (d->fd >= 0)
+        close(d->fd);
+    d->fd = -1;
+    d->known = false;
+}
+
+/* Without a folder there is no file, and none is made. */
+static sl_err turn(sl_dead_letter *d)
+{
+    char path[PATH_MAX];
+    sl_err err;
+
+    look_anew(d);
+    sl_dead_letter_path(d->dir, d->output, path);
+    err = look_into(d, path);
+    if (!err && d->number > d->turned)
+        d->turned = d->number;
+    return err == UV_ENOENT ? 0 : err;
+}
+
+static void write_out(sl_dead_letter *d)
+{
     sl_slice text = sl_buf_slice(&d->out->text);
     sl_err err = make_ready(d, text.len);
 
@@ -273,6 +316,18 @@ static void on_work(sl_job *job)
         d->size += text.len;
         d->held += text.len;
     }
+}
+
+static void on_work(sl_job *job)
+{
+    sl_dead_letter *d = SL_CONTAINER_OF(job, sl_dead_letter, job);
+
+    if (d->out->kind == SL_DEAD_WRITE)
+        write_out(d);
+    else if (d->out->kind == SL_DEAD_TURN)
+        d->out->err = turn(d);
+    else
+        look_anew(d);
 }
 
 /* --- on the loop --- */

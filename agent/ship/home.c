@@ -203,8 +203,27 @@ void sl_output_buried(void *arg, sl_trip *t, sl_err err)
     finish(o, t);
 }
 
+/* Not the lane's: whoever sent it hears of it, and the output's own state stays what it is. */
+static void bring_errand(sl_output *o, sl_trip *t)
+{
+    sl_trip_end(t, 0);
+    t->batch->output = NULL;
+    o->in_flight--;
+    o->silent_ms = sl_now_ms(o->options.clock);
+    sl_redrive_home(o->redrive, t);
+    sl_trip_free(t);
+    if (o->state == OUT_OPEN)
+        sl_output_send(o);
+    else
+        sl_output_errand_over(o);
+}
+
 void sl_output_home(sl_output *o, sl_trip *t)
 {
+    if (t->batch->errand) {
+        bring_errand(o, t);
+        return;
+    }
     sl_histogram_add(&o->sent, sl_now_ms(o->options.clock) - t->sent_ms, 1);
     sl_trip_end(t, o->options.retry_limit);
     watch_storm(o, t);

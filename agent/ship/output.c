@@ -55,6 +55,9 @@ static void pack_ahead(sl_output *o)
 {
     uint32_t left = o->options.max_in_flight + 1;
 
+    if (o->errand && !o->errand->packing && !is_packed(o, o->errand) &&
+        !sl_packer_start(&o->packer, o->errand))
+        return;
     SL_LIST_EACH(&o->queue.batches, link)
     {
         sl_batch *b = SL_CONTAINER_OF(link, sl_batch, link);
@@ -65,7 +68,7 @@ static void pack_ahead(sl_output *o)
 }
 
 /* NULL: none that may go out now. */
-static sl_batch *take_next(sl_output *o)
+static sl_batch *take_next_of_lane(sl_output *o)
 {
     sl_batch *b;
 
@@ -78,6 +81,27 @@ static sl_batch *take_next(sl_output *o)
         return NULL;
     sl_queue_remove(&o->queue, b);
     return b;
+}
+
+static sl_batch *take_errand(sl_output *o)
+{
+    sl_batch *b = o->errand;
+
+    if (!b || b->packing || !is_packed(o, b))
+        return NULL;
+    o->errand = NULL;
+    o->errand_went = true;
+    return b;
+}
+
+/* The lane's and the errands take turns, so that neither holds up the other. */
+static sl_batch *take_next(sl_output *o)
+{
+    sl_batch *b = o->errand_went ? NULL : take_errand(o);
+
+    if (!b && (b = take_next_of_lane(o)))
+        o->errand_went = false;
+    return b ? b : take_errand(o);
 }
 
 void sl_output_send(sl_output *o)
@@ -134,6 +158,28 @@ static void close_plugin(sl_output *o)
     close_handles(o);
 }
 
+void sl_output_put_errand(sl_output *o, sl_batch *b)
+{
+    SL_ASSERT(!o->errand && o->state == OUT_OPEN);
+    b->errand = true;
+    o->errand = b;
+    sl_output_send(o);
+}
+
+void sl_output_take_back_errand(sl_output *o)
+{
+    if (!o->errand || o->errand->packing)
+        return;
+    o->errand = NULL;
+    sl_redrive_take_back(o->redrive);
+}
+
+void sl_output_errand_over(sl_output *o)
+{
+    if (o->state == OUT_CLOSING && !sl_output_is_busy(o))
+        sl_output_enter(o, OUT_CLOSED);
+}
+
 static void give_back_waiting(sl_output *o)
 {
     sl_batch *b;
@@ -172,7 +218,7 @@ static void on_backoff_over(uv_timer_t *timer)
 
 bool sl_output_is_busy(const sl_output *o)
 {
-    return o->in_flight > 0 || o->packer.busy > 0;
+    return o->in_flight > 0 || o->packer.busy > 0 || sl_redrive_is_working(o->redrive);
 }
 
 /* A batch is packed, or could be. */
@@ -180,6 +226,8 @@ static void on_packed(void *arg)
 {
     sl_output *o = arg;
 
+    if (o->draining)
+        sl_output_take_back_errand(o);
     if (o->state == OUT_OPEN)
         sl_output_send(o);
     else if (o->state == OUT_CLOSING && !sl_output_is_busy(o))
@@ -230,20 +278,28 @@ static void on_gave_up(void *arg)
 
 static void destroy(sl_output *o)
 {
+    sl_redrive_free(o->redrive);
     sl_dead_letter_free(o->refusals.letters);
     sl_hosting_fini(&o->hosting);
     free(o);
 }
 
-static void on_rounds_closed(uv_handle_t *timer)
+static void on_again_closed(uv_handle_t *timer)
 {
-    sl_output *o = SL_CONTAINER_OF(timer, sl_output, rounds);
+    sl_output *o = SL_CONTAINER_OF(timer, sl_output, again);
 
     o->gone = true;
     if (o->abandoned)
         destroy(o);
     else
         o->options.closed(o->options.arg);
+}
+
+static void on_rounds_closed(uv_handle_t *timer)
+{
+    sl_output *o = SL_CONTAINER_OF(timer, sl_output, rounds);
+
+    uv_close((uv_handle_t *)&o->again, on_again_closed);
 }
 
 static void on_timer_closed(uv_handle_t *timer)
@@ -336,6 +392,7 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
     sl_list_init(&o->home);
     uv_timer_init(options->loop, &o->timer);
     uv_timer_init(options->loop, &o->rounds);
+    uv_timer_init(options->loop, &o->again);
     uv_idle_init(options->loop, &o->turn);
 
     err = o->ops->open(o->hosting.self, &o->hosting.host);
@@ -381,6 +438,7 @@ uint32_t sl_output_waiting(const sl_output *o)
 
 void sl_output_close(sl_output *o)
 {
+    sl_redrive_stop(o);
     if (o->state == OUT_OPEN || o->state == OUT_BACKOFF)
         sl_output_enter(o, sl_output_is_busy(o) ? OUT_CLOSING : OUT_CLOSED);
 }

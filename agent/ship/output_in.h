@@ -1,11 +1,13 @@
-/* output_in.h - one output from within, for the three files that it is made of: output.c sends and has
- * the states, home.c deals with what comes back, aside.c with what waits aside. */
+/* output_in.h - one output from within, for the four files that it is made of: output.c sends and has
+ * the states, home.c deals with what comes back, aside.c with what waits aside, redrive.c with dead
+ * letters that go out once more. */
 #ifndef SL_SHIP_OUTPUT_IN_H
 #define SL_SHIP_OUTPUT_IN_H
 
 #include "ship/hold.h"
 #include "ship/host.h"
 #include "ship/output.h"
+#include "ship/redrive.h"
 #include "ship/storm.h"
 
 typedef enum { OUT_OPEN, OUT_BACKOFF, OUT_CLOSING, OUT_CLOSED, OUT_STATES } out_state;
@@ -15,6 +17,8 @@ typedef struct complaint {
     bool open;   /* and has not been taken back since */
     uint64_t at; /* 0: never */
 } complaint;
+
+typedef struct sl_redrive sl_redrive;
 
 struct sl_output {
     sl_output_options options;
@@ -42,9 +46,14 @@ struct sl_output {
     sl_storm storm;
     bool storming;
     sl_refusals refusals;
-    uv_timer_t timer;  /* ends the back-off */
-    uv_timer_t rounds; /* begins the next round of those that wait */
-    uv_idle_t turn;    /* runs while somebody is home */
+    sl_redrive *redrive; /* at work, or the last one; NULL: there was none */
+    sl_batch *errand;    /* of it, that waits for its turn; else NULL */
+    bool errand_went;    /* last: now it is the lane's turn */
+    bool draining;       /* no errand begins any more */
+    uv_timer_t timer;    /* ends the back-off */
+    uv_timer_t rounds;   /* begins the next round of those that wait */
+    uv_timer_t again;    /* the redrive's */
+    uv_idle_t turn;      /* runs while somebody is home */
 };
 
 void sl_output_enter(sl_output *o, out_state next);
@@ -54,5 +63,19 @@ void sl_output_send(sl_output *o);
 void sl_output_wait_at_least(sl_output *o, uint64_t ms);
 /* Something of it is with the plugin or in the pool. */
 bool sl_output_is_busy(const sl_output *o);
+
+/* --- errands --- */
+/* b goes out once, in turn with the lane's, and comes to sl_redrive_home(); or, if the output closes
+ * before, to sl_redrive_take_back(). */
+void sl_output_put_errand(sl_output *o, sl_batch *b);
+void sl_output_take_back_errand(sl_output *o); /* if it has not gone out */
+/* It waited for that, if it is closing. */
+void sl_output_errand_over(sl_output *o);
+
+/* All of the errand was answered; the trip is ended, and the batch is not out any more. */
+void sl_redrive_home(sl_redrive *r, const sl_trip *t);
+void sl_redrive_take_back(sl_redrive *r);
+bool sl_redrive_is_working(const sl_redrive *r); /* NULL is not */
+void sl_redrive_free(sl_redrive *r);             /* not while it works; accepts NULL */
 
 #endif
