@@ -636,7 +636,8 @@ static void packed_send(void *self, sl_batch *b)
     ck_assert_int_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
     ck_assert_uint_eq(z.avail_in, 0);
     inflateEnd(&z);
-    ck_assert_uint_eq(z.total_out, UINT64_C(2) * f->host->count(b)); /* a letter and a newline each */
+    ck_assert_uint_eq(z.total_out,
+                      UINT64_C(2) * f->host->count(b)); /* a letter and a newline each */
     for (size_t i = 0; i < f->host->count(b); i++) {
         sl_item item;
 
