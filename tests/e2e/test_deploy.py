@@ -1,6 +1,7 @@
 """The manifests in deploy/ say what they must, and their configuration is one the agent takes."""
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -11,6 +12,12 @@ import yaml
 from programs import SLUICE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CONFIGMAPS = ("configmap.yaml", "elasticsearch.yaml")
+BASE = ("libc6", "libgcc", "libasan", "libubsan", "libtsan")  # of the system, or of a build for tests
+
+
+def configuration(name):
+    return yaml.safe_load(load(name)["data"]["sluice.yaml"])
 
 
 def load(name):
@@ -47,7 +54,11 @@ class Deploy(unittest.TestCase):
         self.assertEqual(daemonset["spec"]["selector"]["matchLabels"], labels)
 
     def test_configmap_is_the_one_that_is_mounted(self):
-        configmap = load("configmap.yaml")
+        for name in CONFIGMAPS:
+            with self.subTest(name):
+                self.assert_mounted(load(name))
+
+    def assert_mounted(self, configmap):
         (config,) = [v for v in self.pod["volumes"] if "configMap" in v]
         self.assertEqual(config["configMap"]["name"], configmap["metadata"]["name"])
         self.assertEqual(
@@ -55,27 +66,63 @@ class Deploy(unittest.TestCase):
         )
         self.assertIn("/etc/sluice/" + next(iter(configmap["data"])), self.container["args"])
 
+    def test_secrets_are_files_where_the_configuration_looks_for_them(self):
+        (volume,) = [v for v in self.pod["volumes"] if "secret" in v]
+        self.assertIs(volume["secret"]["optional"], True)  # without one, the others work
+        (mount,) = [m for m in self.container["volumeMounts"] if m["name"] == volume["name"]]
+        (output,) = configuration("elasticsearch.yaml")["outputs"]
+        folder, key = os.path.split(output["auth"]["api_key_file"])
+        self.assertEqual(folder, mount["mountPath"])
+        text = (DEPLOY / "elasticsearch.yaml").read_text(encoding="utf-8")
+        self.assertIn(f"secret generic {volume['secret']['secretName']} --from-literal={key}=", text)
+
     def test_probes_ask_where_the_agent_listens(self):
-        config = yaml.safe_load(load("configmap.yaml")["data"]["sluice.yaml"])
         (port,) = self.container["ports"]
-        self.assertEqual(config["admin"]["listen"], f":{port['containerPort']}")
+        for name in CONFIGMAPS:
+            self.assertEqual(configuration(name)["admin"]["listen"], f":{port['containerPort']}")
         for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
             self.assertEqual(
                 self.container[probe]["httpGet"], {"path": path, "port": port["name"]}
             )
 
     def test_agent_takes_the_configmap(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            file.write(load("configmap.yaml")["data"]["sluice.yaml"])
-            file.flush()
-            check = subprocess.run(
-                [SLUICE, "check", "-c", file.name],
-                env={**os.environ, "NODE_NAME": "n1"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        self.assertEqual((check.returncode, check.stderr), (0, ""))
+        for name in CONFIGMAPS:
+            with self.subTest(name), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(load(name)["data"]["sluice.yaml"])
+                file.flush()
+                check = subprocess.run(
+                    [SLUICE, "check", "-c", file.name],
+                    env={**os.environ, "NODE_NAME": "n1"},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                self.assertEqual((check.returncode, check.stderr), (0, ""))
+
+
+class Image(unittest.TestCase):
+    def setUp(self):
+        self.text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+    def test_every_library_is_in_it(self):
+        """Whatever the program and its modules ask the loader for."""
+        files = [SLUICE, *(Path(SLUICE).parent / "modules").glob("*.so")]
+        self.assertGreater(len(files), 1)
+        said = subprocess.run(
+            ["readelf", "-d", *files], capture_output=True, text=True, check=True
+        ).stdout
+        names = set(re.findall(r"Shared library: \[(.+?)\]", said))
+        for name in sorted(names):
+            owner = subprocess.run(
+                ["dpkg", "-S", f"*/{name}"], capture_output=True, text=True, check=True
+            ).stdout.split(":")[0]
+            if not owner.startswith(BASE):
+                self.assertIn(f" {owner} ", self.text.replace("\n", " "), name)
+
+    def test_modules_are_where_the_agent_looks(self):
+        self.assertIn("-DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR=lib ", self.text)
+        self.assertIn("COPY --from=build /image/usr/lib/sluice /usr/lib/sluice", self.text)
+        self.assertIn("COPY --from=build /image/usr/bin/sluice /usr/bin/sluice", self.text)
 
 
 if __name__ == "__main__":
