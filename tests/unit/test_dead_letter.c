@@ -235,7 +235,53 @@ START_TEST(what_is_not_kept_goes)
 }
 END_TEST
 
-SL_UNIT(SL_ONE(one_file_goes_on), SL_ROWS(what_a_crash_tore_is_cut_off, torn_rows),
+static void ask(struct box *b, sl_dead_kind kind)
+{
+    b->job.kind = kind;
+    b->job.done = on_done;
+    sl_dead_letter_write(b->letters, &b->job);
+    uv_run(&b->loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(b->job.err, 0);
+    b->job.kind = SL_DEAD_WRITE;
+}
+
+static void take_away(const struct box *b, const char *name)
+{
+    char *path = path_of(b, name);
+
+    ck_assert_int_eq(unlink(path), 0);
+    free(path);
+}
+
+START_TEST(turned_files_are_not_continued)
+{
+    struct box b;
+
+    set_up(&b, 6);
+    ask(&b, SL_DEAD_TURN); /* there is none, and none is made */
+    ck_assert_uint_eq(sl_dead_letter_turned(b.letters), 0);
+    ck_files(&b, (const char *[]){NULL});
+    ck_assert_int_eq(put(&b, "a\n"), 0);
+    ask(&b, SL_DEAD_TURN);
+    ck_assert_uint_eq(sl_dead_letter_turned(b.letters), 1);
+    ck_assert_int_eq(put(&b, "b\n"), 0);
+    ck_assert_int_eq(put(&b, "c\n"), 0);
+    ck_files(&b, (const char *[]){"a\n", "b\nc\n", NULL});
+    take_away(&b, "00000001.ndjson");
+    ask(&b, SL_DEAD_COUNT); /* what went makes room, and the last one goes on */
+    ck_assert_int_eq(put(&b, "d\n"), 0);
+    ck_files(&b, (const char *[]){"b\nc\nd\n", NULL});
+    ask(&b, SL_DEAD_TURN);
+    take_away(&b, "00000002.ndjson");
+    ask(&b, SL_DEAD_COUNT);
+    ck_assert_int_eq(put(&b, "e\n"), 0);
+    take_away(&b, "00000003.ndjson"); /* no number comes again */
+    tear_down(&b);
+}
+END_TEST
+
+SL_UNIT(SL_ONE(turned_files_are_not_continued), SL_ONE(one_file_goes_on),
+        SL_ROWS(what_a_crash_tore_is_cut_off, torn_rows),
         SL_ONE(a_large_file_is_followed_by_another), SL_ONE(full_is_said_and_room_is_found),
         SL_ONE(a_file_that_was_taken_away_is_made_anew), SL_ONE(a_failing_disk_is_tried_again),
         SL_ROWS(what_is_not_kept_goes, sweep_rows))
