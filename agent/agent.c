@@ -28,7 +28,7 @@ void sl_agent_end(sl_agent *a)
     uv_close((uv_handle_t *)&a->standby, NULL);
     uv_close((uv_handle_t *)&a->drain, NULL);
     uv_close((uv_handle_t *)&a->deadline, NULL);
-    sl_signals_free(a->signals);
+    sl_signals_unref(a->signals);
     sl_admin_close(a->admin);
 }
 
@@ -315,7 +315,8 @@ static void free_all(sl_agent *a)
 {
     sl_lanes_free(a);
     sl_inputs_free(a);
-    uv_run(&a->loop, UV_RUN_DEFAULT); /* the watch's handle */
+    sl_signals_free(a->signals);
+    uv_run(&a->loop, UV_RUN_DEFAULT); /* the watch's handle, and theirs */
     sl_state_free(a->state);
     sl_namespaces_fini(&a->subject.namespaces);
     sl_lock_release(&a->lock);

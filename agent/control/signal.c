@@ -51,10 +51,18 @@ static void on_closed(uv_handle_t *handle)
         free(s);
 }
 
+void sl_signals_unref(sl_signals *s)
+{
+    for (size_t i = 0; i < HANDLES; i++)
+        uv_unref((uv_handle_t *)&s->handles[i]);
+}
+
 void sl_signals_free(sl_signals *s)
 {
     if (!s)
         return;
     for (size_t i = 0; i < HANDLES; i++)
         uv_close((uv_handle_t *)&s->handles[i], on_closed);
+    signal(SIGHUP, SIG_IGN); /* it comes too late, and shall not end us with an error */
+    signal(SIGUSR1, SIG_IGN);
 }

@@ -1,5 +1,6 @@
 /* signal.h - signals as calls on the loop: SIGTERM and SIGINT ask to stop, SIGHUP to reload,
- * SIGUSR1 for the status; SIGPIPE is ignored, for a reader that goes away is an error of write() here, not an end.
+ * SIGUSR1 for the status; SIGPIPE is ignored, for a reader that goes away is an error of write()
+ * here, not an end.
  *
  * The handlers are what makes the agent stop as PID 1 too, where the kernel ignores a signal that
  * nobody handles: so create this before anything that takes time.
@@ -23,8 +24,11 @@ typedef struct sl_signal_calls {
 } sl_signal_calls;
 
 sl_signals *sl_signals_new(uv_loop_t *loop, const sl_signal_calls *calls);
-/* No calls after this; the signals have their default effect again. The loop has to turn once more
- * before it can be closed. Accepts NULL. */
+/* They do not keep the loop turning any more. Signals have no effect while it does not turn, so that
+ * none can end us before everything is saved. */
+void sl_signals_unref(sl_signals *s);
+/* No calls after this: SIGTERM and SIGINT have their default effect again, the others none. The loop
+ * has to turn once more before it can be closed. Accepts NULL. */
 void sl_signals_free(sl_signals *s);
 
 #endif
