@@ -231,7 +231,7 @@ class State(Scenario):
             for number in signals:
                 life.process.send_signal(number)
             self.assertEqual(life.wait(), 0, signals)
-        self.sluice.start()
+        self.wait_said(self.sluice.start(), ["follows"])  # else it has no handlers yet
         agent.until("all", lambda: len(self.texts()) >= len(expected))
         self.assert_stops(self.sluice)
         self.assertEqual(self.texts(), expected)
