@@ -114,11 +114,16 @@ static uint32_t count_delivered(const request *q, uint32_t i)
 /* Answers each record, runs of delivered ones at once; those that go elsewhere first are left. */
 static void answer_each(request *q)
 {
+    static const sl_answer delivered = {.outcome = SL_DELIVERED};
     const sl_host *host = q->es->host;
     bool leave_held = can_fall_back(q);
     sl_answer answer;
     char text[BULK_TEXT];
 
+    if (!q->verdicts.rows) {
+        answer_all(q, &delivered);
+        return;
+    }
     for (uint32_t i = 0, n; i < q->sent; i += n) {
         n = q->rows ? 0 : count_delivered(q, i);
         n = n ? n : 1;

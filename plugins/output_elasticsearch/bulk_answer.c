@@ -5,6 +5,11 @@
  * surrounds it and from its key, and is written down when the value begins. */
 #include "bulk_answer.h"
 
+#include <stdio.h>
+
+#define PLAIN_STATUS 201
+#define LIST         0x80 /* of that role */
+
 typedef enum {
     VALUE,       /* comes */
     FIRST_VALUE, /* of a list, or its end */
@@ -172,7 +177,7 @@ static bool open_level(bulk_answer *a, bool is_list)
     a->has_items = a->has_items || is == ITEMS;
     if (is_list && is != ITEMS)
         is = OTHER; /* a list called "error" is none */
-    a->roles[a->level++] = (uint8_t)(is_list ? is | 0x80 : is);
+    a->roles[a->level++] = (uint8_t)(is_list ? is | LIST : is);
     a->next_role = is == ITEMS ? ITEM : OTHER;
     a->state = is_list ? FIRST_VALUE : FIRST_KEY;
     return true;
@@ -181,9 +186,9 @@ static bool open_level(bulk_answer *a, bool is_list)
 static bool close_level(bulk_answer *a, bool is_list)
 {
     uint8_t was = a->roles[a->level - 1];
-    role is = was & 0x7f;
+    role is = was & ~LIST;
 
-    if ((was & 0x80 ? true : false) != is_list)
+    if ((was & LIST ? true : false) != is_list)
         return fail(a);
     a->level--;
     if (is == OPERATION && a->status == 0)
@@ -327,14 +332,14 @@ static bool in_literal(bulk_answer *a, char c)
 
 static bool behind(bulk_answer *a, char c)
 {
-    bool is_list = a->roles[a->level - 1] & 0x80;
+    bool is_list = a->roles[a->level - 1] & LIST;
 
     if (c == '}' || c == ']')
         return close_level(a, c == ']');
     if (c != ',')
         return fail(a);
     a->state = is_list ? VALUE : KEY;
-    a->next_role = (a->roles[a->level - 1] & 0x7f) == ITEMS ? ITEM : OTHER;
+    a->next_role = (a->roles[a->level - 1] & ~LIST) == ITEMS ? ITEM : OTHER;
     return true;
 }
 
@@ -407,16 +412,37 @@ static bool take(bulk_answer *a, char c)
 void bulk_answer_init(bulk_answer *a, const char *op, bulk_item_fn *on_item, void *arg)
 {
     *a = (bulk_answer){.op = op, .on_item = on_item, .arg = arg, .state = VALUE};
+    a->plain_len =
+        (size_t)snprintf(a->plain, sizeof a->plain, ",{\"%s\":{\"status\":%d}}", op, PLAIN_STATUS);
     begin_words(&a->key, a->key_text, sizeof a->key_text);
     begin_words(&a->type, a->type_text, sizeof a->type_text);
     begin_words(&a->reason, a->reason_text, sizeof a->reason_text);
     begin_words(&a->store, a->store_text, sizeof a->store_text);
 }
 
+/* Behind an item: how many bytes say, in the words of every server, that the next record is there, and
+ * no more than that; so nearly all of an answer is compared instead of read. 0: the machine reads on. */
+static size_t take_plain(bulk_answer *a, const char *bytes, size_t len)
+{
+    const bulk_item item = {.index = a->items, .status = PLAIN_STATUS};
+
+    if (len < a->plain_len || memcmp(bytes, a->plain, a->plain_len) != 0 ||
+        a->roles[a->level - 1] != (ITEMS | LIST) || a->items == UINT32_MAX)
+        return 0;
+    a->items++;
+    a->on_item(a->arg, &item);
+    return a->plain_len;
+}
+
 bool bulk_answer_feed(bulk_answer *a, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len && !a->failed; i++)
+    for (size_t i = 0, n; i < len && !a->failed; i += n) {
+        n = a->state == BEHIND ? take_plain(a, bytes + i, len - i) : 0;
+        if (n > 0)
+            continue;
         (void)take(a, bytes[i]);
+        n = 1;
+    }
     return !a->failed;
 }
 

@@ -53,6 +53,8 @@ typedef struct bulk_answer {
     bool is_key;
     bool digits_only;
     int status, number;
+    char plain[48]; /* a comma, and an item that says: created */
+    size_t plain_len;
     bulk_words *words; /* where the string goes that is read; NULL: it is skipped */
     bulk_words key, type, reason, store;
     char key_text[16], type_text[BULK_TYPE], reason_text[BULK_REASON], store_text[8];

@@ -26,6 +26,16 @@ static const struct {
     /* with our filter_path, as OpenSearch 2.19 and Elasticsearch 8.19 give them */
     {"{\"errors\":false,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":201}}]}",
      "201;201;", "", ""},
+    {"{\"items\":[{\"create\":{\"status\":409,\"error\":{\"type\":\"t\",\"reason\":\"r\"}}},{"
+     "\"create\":{"
+     "\"status\":201}},{\"create\":{\"status\":2011}}]}",
+     NULL, NULL, NULL},
+    {"{\"items\":[{\"create\":{\"status\":201,\"failure_store\":\"used\"}},{\"create\":{\"status\":"
+     "201}}"
+     ",{\"create\":{\"status\":429,\"error\":{\"type\":\"t\",\"reason\":\"r\"}}},{\"create\":{"
+     "\"status\":201}}"
+     ",{\"create\":{\"status\":200}} ,{\"create\":{\"status\":201}}]}",
+     "201 stored;201;429 t r;201;200;201;", "", ""},
     {"{\"errors\":true,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"error\":{\"type\":"
      "\"mapper_parsing_exception\",\"reason\":\"failed to parse field [n] of type [long] in "
      "document with id 'a-1'. Preview of field's value: 'x'\"},\"status\":400}}]}",
@@ -66,6 +76,11 @@ static const struct {
     /* not for us */
     {"{\"items\":[{\"index\":{\"status\":201}}]}", NULL, NULL, NULL},
     {"{\"items\":[{\"create\":{\"status\":201},\"create\":{\"status\":201}}]}", NULL, NULL, NULL},
+    {"{\"items\":[{\"create\":{\"status\":201}},{\"index\":{\"status\":201}}]}", NULL, NULL, NULL},
+    {"{\"items\":[{\"create\":{\"status\":201}}],\"a\":[{},{\"create\":{\"status\":201}}]}", "201;",
+     NULL, NULL},
+    {"{\"items\":[{\"create\":{\"error\":[{},{\"create\":{\"status\":201}}],\"status\":201}}]}",
+     "201;", NULL, NULL},
     {"{\"items\":[{}]}", NULL, NULL, NULL},
     {"{\"items\":[{\"create\":{}}]}", NULL, NULL, NULL},
     {"{\"items\":[{\"create\":[]}]}", NULL, NULL, NULL},
