@@ -388,14 +388,13 @@ static sl_encoded encode_framed(const sl_encoder *e, const sl_block *block, cons
                                 char *out)
 {
     const sl_frame *frame = sl_framing_of(block->framing, rec);
-    char text[SL_ID_MAX + 20], *value, *end;
-    sl_slice id = {text, (size_t)(sl_put_id(text, block->generation, rec) - text)};
+    char *value, *end;
     sl_encoded encoded = {.beside = &frame->beside};
 
-    value = sl_put_half(out, &frame->before, id);
+    value = sl_put_half(out, &frame->before, block->generation, rec);
     end = put_value(value, e, block, rec);
     encoded.before = (uint32_t)(value - out);
-    encoded.len = (size_t)(sl_put_half(end, &frame->after, id) - out);
+    encoded.len = (size_t)(sl_put_half(end, &frame->after, block->generation, rec) - out);
     encoded.after = (uint32_t)(encoded.len - (size_t)(end - out));
     encoded.time = e->time_at == SL_NO_TIME ? SL_NO_TIME : encoded.before + e->time_at;
     return encoded;

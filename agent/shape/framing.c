@@ -187,13 +187,19 @@ static void render(const bound *b, const sl_record *rec, sl_buf *out)
     out->len = sl_whole_characters(out->ptr, out->len, SL_TEXT_MAX);
 }
 
+/* On the stack, since each file has frames, and few targets are a tenth as long as they may be. */
 static void make_target(const sl_frame_templates *t, sl_buf *target)
 {
+    char text[SL_TEXT_MAX];
+    size_t len;
+
     if (!t->ops || !t->ops->make_target)
         return;
-    sl_buf_reserve(target, SL_TEXT_MAX - target->len);
-    target->len = t->ops->make_target(t->self, target->ptr, target->len, SL_TEXT_MAX);
-    SL_ASSERT(target->len <= SL_TEXT_MAX);
+    memcpy(text, target->ptr, target->len);
+    len = t->ops->make_target(t->self, text, target->len, sizeof text);
+    SL_ASSERT(len <= sizeof text);
+    target->len = 0;
+    sl_buf_add(target, text, len);
 }
 
 static void render_half(const sl_framing *f, const bound *b, const sl_record *rec,
@@ -337,13 +343,14 @@ char *sl_put_id(char *out, const char generation[SL_NAME_LEN], const sl_record *
     return out;
 }
 
-char *sl_put_half(char *out, const sl_frame_half *half, sl_slice id)
+char *sl_put_half(char *out, const sl_frame_half *half, const char generation[SL_NAME_LEN],
+                  const sl_record *rec)
 {
     size_t done = 0;
 
     for (size_t i = 0; i < half->id_count; i++) {
         out = sl_put(out, half->text.ptr + done, half->ids[i] - done);
-        out = sl_put(out, id.ptr, id.len);
+        out = sl_put_id(out, generation, rec);
         done = half->ids[i];
     }
     return sl_put(out, half->text.ptr + done, half->text.len - done);

@@ -62,6 +62,7 @@ sl_slice sl_framing_target(const sl_framing *f);
 const sl_frame *sl_framing_of(sl_framing *f, const sl_record *rec);
 /* Writes SL_ID_MAX bytes at most. Returns their end. */
 char *sl_put_id(char *out, const char generation[SL_NAME_LEN], const sl_record *rec);
-char *sl_put_half(char *out, const sl_frame_half *half, sl_slice id);
+char *sl_put_half(char *out, const sl_frame_half *half, const char generation[SL_NAME_LEN],
+                  const sl_record *rec);
 
 #endif

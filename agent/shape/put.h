@@ -17,7 +17,37 @@ static inline char *sl_put(char *out, const char *bytes, size_t len)
 
 #define SL_PUT(out, literal) sl_put((out), (literal), sizeof(literal) - 1)
 
-/* In decimal, two digits at a time; 20 bytes may be overwritten. */
+/* How many decimal digits a number has. */
+static inline size_t sl_number_width(uint64_t n)
+{
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      UINT64_C(10000000000000000000)};
+    unsigned bits = 64U - (unsigned)__builtin_clzll(n | 1);
+    unsigned log = bits * 1233 >> 12; /* log10(2) is 1233 / 4096: right, or one digit too few */
+
+    return log + ((n | 1) >= powers[log]);
+}
+
+/* In decimal, two digits at a time, each to where it stays: what is stored in small pieces and then
+ * copied as a whole makes the processor wait. */
 static inline char *sl_put_number(char *out, uint64_t n)
 {
     static const char pairs[] = "0001020304050607080910111213141516171819"
@@ -25,17 +55,15 @@ static inline char *sl_put_number(char *out, uint64_t n)
                                 "4041424344454647484950515253545556575859"
                                 "6061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    char digits[40],
-        *p = digits + 20; /* the other half lets twenty be copied, however many count */
+    char *end = out + sl_number_width(n), *p = end;
 
     for (; n >= 100; n /= 100)
         memcpy(p -= 2, pairs + n % 100 * 2, 2);
     if (n >= 10)
-        memcpy(p -= 2, pairs + n * 2, 2);
+        memcpy(p - 2, pairs + n * 2, 2);
     else
-        *--p = (char)('0' + n);
-    sl_put(out, p, 20);
-    return out + (digits + 20 - p);
+        p[-1] = (char)('0' + n);
+    return end;
 }
 
 static inline bool sl_is_utf8(const char *text, size_t len)

@@ -26,7 +26,7 @@ static void render(const sl_template *t, const sl_template *frame, sl_slice name
     sl_record rec = {.time = "2026-11-23T04:29:00.123456789Z", .at = {1, UINT64_MAX}, .piece = 1};
     sl_framing *f;
     const sl_frame *got;
-    char id[SL_ID_MAX + 20], *out, *end;
+    char id[SL_ID_MAX], *out, *end;
 
     all.before = all.after = frame && sl_frame_is_allowed(frame) ? frame : NULL;
     f = sl_framing_new(&all, &(sl_constants){.node = "n"}, &origin);
@@ -38,7 +38,7 @@ static void render(const sl_template *t, const sl_template *frame, sl_slice name
         if (flags & SL_TARGET_IS_PATH)
             check_path(sl_buf_slice(&got->target));
         out = sl_alloc_raw(sl_framing_room(f) + 1);
-        end = sl_put_half(out, &got->before, (sl_slice){id, SL_ID_MAX});
+        end = sl_put_half(out, &got->before, generation, &rec);
         SL_ASSERT((size_t)(end - out) <= sl_framing_room(f));
         free(out);
     }

@@ -211,16 +211,14 @@ START_TEST(frames_each_record)
         .before = before, .after = after, .target = target, .flags = frame_rows[_i].flags};
     sl_framing *f = sl_framing_new(&t, &(sl_constants){0}, frame_rows[_i].origin);
     sl_record rec = hello;
-    char out[512], text[SL_ID_MAX + 20], *end;
+    char out[512], *end;
     const sl_frame *frame;
-    sl_slice id;
 
     rec.piece = frame_rows[_i].piece;
-    id = (sl_slice){text, (size_t)(sl_put_id(text, NAME, &rec) - text)};
     frame = sl_framing_of(f, &rec);
-    end = sl_put_half(out, &frame->before, id);
+    end = sl_put_half(out, &frame->before, NAME, &rec);
     *end++ = 'X';
-    end = sl_put_half(end, &frame->after, id);
+    end = sl_put_half(end, &frame->after, NAME, &rec);
     ck_assert_slice_eq(((sl_slice){out, (size_t)(end - out)}), frame_rows[_i].framed);
     ck_assert_uint_ge(sl_framing_room(f), (size_t)(end - out) - 1 + frame->target.len);
     sl_framing_free(f);
