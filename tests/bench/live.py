@@ -9,9 +9,13 @@
   restart   from the start of an agent that knows 10,000 files to the first line that was written while it was down
   latency   one line now and then: from its write to the agent's stdout
   scrapes   100 files written as fast as one can, without and with 1,000 scrapes of /metrics meanwhile
+  es        steady, to output elasticsearch and the sink of this folder; then 200 and 2,000 files with TLS: CPU and
+            memory idle, and the most memory under load
 
 Prints one line of JSON for each figure. CPU is a share of one core, in per cent, all the agent's threads together."""
-import argparse, glob, http.client, json, os, random, resource, signal, statistics, subprocess, sys, tempfile, threading, time
+import argparse, glob, http.client, json, os, pathlib, random, resource, signal, statistics, subprocess, sys, tempfile, threading, time
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
 
 LINE = "%s stdout F level=info msg=\"request done\" n=%d path=/api/v1/carts/7d9f status=200 took=12.5ms bytes=5120 user=lukasz\n"
 CONFIG = """node: bench
@@ -21,8 +25,9 @@ inputs:
   - type: kubernetes
     path: %s/pods
 outputs:
-  - {name: bench, type: stdout, encoding: json}
+  - {name: bench, %s}
 """
+STDOUT = "type: stdout, encoding: json"
 MIB = 1 << 20
 
 
@@ -34,7 +39,7 @@ def now_text():
 class Tree:
     """A folder of pods with one open log each, and what the agent needs beside it."""
 
-    def __init__(self, folder, files, lines):
+    def __init__(self, folder, files, lines, output=STDOUT):
         self.folder, self.fds = folder, []
         for i in range(files):
             pod = "%s/pods/shop_cart-%d_00000000-0000-4000-8000-%012d/app" % (folder, i, i)
@@ -42,7 +47,7 @@ class Tree:
             self.fds.append(os.open(pod + "/0.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
             os.write(self.fds[-1], "".join(LINE % (now_text(), n) for n in range(lines)).encode())
         with open(folder + "/sluice.yaml", "w") as f:
-            f.write(CONFIG % (folder, folder))
+            f.write(CONFIG % (folder, folder, output))
 
     def close(self):
         for fd in self.fds:
@@ -68,8 +73,8 @@ class Agent:
     def wakeups(self):
         return sum(int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in self.__threads("status"))
 
-    def rss_kib(self):
-        return int(open("/proc/%d/status" % self.process.pid).read().split("VmRSS:")[1].split()[0])
+    def rss_kib(self, which="VmRSS"):
+        return int(open("/proc/%d/status" % self.process.pid).read().split(which + ":")[1].split()[0])
 
     def wait_idle(self, limit_s=60):
         """Until half a second of its time costs less than 1 ms. Returns the CPU time from its start."""
@@ -100,10 +105,10 @@ def measure(agent, seconds):
     return 100 * (agent.cpu_s() - cpu) / took, (agent.wakeups() - wakeups) / took
 
 
-def steady(sluice, seconds):
+def steady(sluice, seconds, name="steady", output=STDOUT):
     files, tick_s = 100, 0.01  # one line in each file, every tick
     with tempfile.TemporaryDirectory() as folder:
-        tree, over, written = Tree(folder, files, 1), threading.Event(), [0]
+        tree, over, written = Tree(folder, files, 1, output), threading.Event(), [0]
         agent = Agent(sluice, folder)
 
         def write():
@@ -124,7 +129,7 @@ def steady(sluice, seconds):
         rate = (written[0] - lines) / (time.monotonic() - start)
         over.set()
         writer.join()
-        print(json.dumps({"bench": "steady", "files": files, "lines_per_s": round(rate), "cpu_percent": round(cpu, 3),
+        print(json.dumps({"bench": name, "files": files, "lines_per_s": round(rate), "cpu_percent": round(cpu, 3),
                           "wakeups_per_s": round(wakeups, 1), "rss_kib": agent.rss_kib()}), flush=True)
         agent.stop()
         tree.close()
@@ -239,8 +244,53 @@ def latency(sluice, seconds):
                           "p99_ms": round(sorted(delays)[int(len(delays) * 0.99)], 1), "max_ms": round(max(delays), 1)}), flush=True)
 
 
+def es_sink(sluice, seconds):
+    with tempfile.TemporaryDirectory() as folder:
+        port = folder + "/port"
+        sink = subprocess.Popen([os.path.dirname(os.path.abspath(sluice)) + "/tests/sink", port])
+        while not os.path.exists(port) or not open(port).read().endswith("\n"):
+            time.sleep(0.05)
+        steady(sluice, seconds, "es steady", "type: elasticsearch, hosts: [\"http://127.0.0.1:%d\"]" % int(open(port).read()))
+        sink.terminate()
+        if sink.wait() != 0:
+            sys.exit("live.py: the sink has got what is no bulk body")
+
+
+def es_tls(sluice, seconds, files, ca):
+    sys.path.insert(0, str(TESTS / "e2e"))
+    import bulk_server
+    server = bulk_server.BulkServer(tls=bulk_server.tls_context(pathlib.Path(ca)))
+    output = "type: elasticsearch, hosts: [\"%s\"], tls: {ca_file: %s/ca.crt}" % (server.url, ca)
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Tree(folder, files, 10, output)
+        agent = Agent(sluice, folder)
+        while server.stored() < 10 * files:
+            time.sleep(0.1)
+        agent.wait_idle()
+        time.sleep(4)
+        cpu, wakeups = measure(agent, seconds)
+        rss = agent.rss_kib()
+        flood = Flood(tree, 48 * MIB)
+        flood.start()
+        flood.join()
+        agent.wait_idle()
+        print(json.dumps({"bench": "es tls", "files": files, "cpu_percent": round(cpu, 4), "wakeups_per_s": round(wakeups, 2),
+                          "rss_kib": rss, "rss_most_under_load_kib": agent.rss_kib("VmHWM")}), flush=True)
+        agent.stop()
+        tree.close()
+    server.close()
+
+
+def es(sluice, seconds):
+    es_sink(sluice, seconds)
+    with tempfile.TemporaryDirectory() as ca:
+        subprocess.run([TESTS / "servers" / "ca.sh", ca], check=True, capture_output=True)
+        for files in (200, 2000):
+            es_tls(sluice, seconds, files, ca)
+
+
 def main():
-    whats = {"steady": steady, "idle": idle, "lanes": lanes, "restart": restart, "latency": latency, "scrapes": scrapes}
+    whats = {"steady": steady, "idle": idle, "lanes": lanes, "restart": restart, "latency": latency, "scrapes": scrapes, "es": es}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sluice", metavar="SLUICE")
     parser.add_argument("what", metavar="WHAT", nargs="+", choices=whats)

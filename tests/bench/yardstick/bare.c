@@ -2,8 +2,9 @@
  *
  *   bare WORK DIR [--body KiB] [--repeat N] [--out FILE]
  *
- *   read     pread every byte
- *   json     read, cut, decode, join, encode; one write() a body
+ *   read                pread every byte
+ *   json                read, cut, decode, join, encode; one write() a body
+ *   es-igzip, es-zlib   the same as bulk bodies, each compressed whole, level 1
  *
  * One thread goes round the files, 256 KiB each in turn, as often as --repeat says. Bodies go to
  * /dev/null or FILE. Prints one line of JSON. Its figures are CPU time, which other jobs disturb
@@ -14,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "base.h"
+#include "pack.h"
 #include "record.h"
 #include "source.h"
 
@@ -21,29 +23,50 @@
 #define READ_SIZE  ((size_t)256 << 10)
 #define MAX_RECORD ((size_t)512 << 10) /* after joining; what is longer is cut */
 
-struct run {
-    const char *work;
+struct work {
+    const char *name;
     bool encodes; /* else it only reads */
+    bool bulk;
+    pack_fn *pack; /* NULL: bodies are shipped as they are; or, if bulk, it is not built in */
+};
+
+static const struct work works[] = {
+    {.name = "read"},
+    {.name = "json", .encodes = true},
+    {.name = "es-igzip", .encodes = true, .bulk = true, .pack = pack_igzip},
+    {.name = "es-zlib", .encodes = true, .bulk = true, .pack = pack_zlib},
+};
+
+struct run {
+    const struct work *work;
     struct source *sources;
     size_t source_count, body_size;
     char *buffer; /* page-aligned, and filled at the file's offset modulo PAGE: see take() */
-    char *body;
-    size_t used;
+    char *body, *packed;
+    size_t used, packed_size;
     int out;
-    uint64_t raw, lines, records, odd, body_bytes;
+    uint64_t raw, lines, records, odd, body_bytes, out_bytes;
 };
 
 static void ship(struct run *r)
 {
-    if (write(r->out, r->body, r->used) != (ssize_t)r->used)
+    const char *bytes = r->body;
+    size_t size = r->used;
+
+    if (r->work->pack) {
+        size = r->work->pack(bytes, size, r->packed, r->packed_size);
+        bytes = r->packed;
+    }
+    if (write(r->out, bytes, size) != (ssize_t)size)
         die("write", strerror(errno));
     r->body_bytes += r->used;
+    r->out_bytes += size;
     r->used = 0;
 }
 
 static void on_record(struct run *r, struct source *src, const struct record *rec)
 {
-    r->used = (size_t)(encode(r->body + r->used, src->tail, rec) - r->body);
+    r->used = (size_t)(encode(r->body + r->used, &src->blocks, rec) - r->body);
     r->records++;
     if (r->used >= r->body_size)
         ship(r);
@@ -101,7 +124,7 @@ static bool take(struct run *r, struct source *src)
 
     if (n < 0)
         die("read", strerror(errno));
-    if (!r->encodes) {
+    if (!r->work->encodes) {
         src->pos += (uint64_t)n;
         r->raw += (uint64_t)n;
         return n > 0;
@@ -120,7 +143,7 @@ static void go_round(struct run *r)
 {
     bool more = true;
 
-    r->raw = r->lines = r->records = r->odd = r->body_bytes = 0;
+    r->raw = r->lines = r->records = r->odd = r->body_bytes = r->out_bytes = 0;
     for (size_t i = 0; i < r->source_count; i++)
         r->sources[i].pos = r->sources[i].parts[0].len = r->sources[i].parts[1].len = 0;
     while (more) {
@@ -162,19 +185,22 @@ static void open_sources(struct run *r, const char *dir)
     r->source_count = found.gl_pathc;
     r->sources = must(calloc(r->source_count, sizeof *r->sources));
     for (size_t i = 0; i < r->source_count; i++)
-        open_source(&r->sources[i], found.gl_pathv[i]);
+        open_source(&r->sources[i], found.gl_pathv[i], r->work->bulk);
     globfree(&found);
     free(pattern.bytes);
 }
 
 static void open_buffers(struct run *r)
 {
+    size_t room = r->body_size + MAX_GROWTH * MAX_RECORD + 16384; /* the last record goes beyond */
+
     r->buffer =
         mmap(NULL, READ_SIZE + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (r->buffer == MAP_FAILED)
         die("memory", strerror(errno));
-    /* the last record goes beyond */
-    r->body = must(malloc(r->body_size + MAX_GROWTH * MAX_RECORD + 16384));
+    r->body = must(malloc(room));
+    r->packed_size = room + room / 4;
+    r->packed = must(malloc(r->packed_size));
 }
 
 struct cost {
@@ -205,16 +231,28 @@ static void report(const struct run *r, struct cost *costs, size_t rounds)
     qsort(costs, rounds, sizeof *costs, by_cpu);
     cpu = (double)median->cpu;
     getrusage(RUSAGE_SELF, &usage);
-    printf("{\"work\":\"%s\",\"body_kib\":%zu,\"rounds\":%zu,\"files\":%zu,", r->work,
+    printf("{\"work\":\"%s\",\"body_kib\":%zu,\"rounds\":%zu,\"files\":%zu,", r->work->name,
            r->body_size >> 10, rounds, r->source_count);
     printf("\"lines\":%" PRIu64 ",\"records\":%" PRIu64 ",\"odd\":%" PRIu64 ","
-           "\"raw_bytes\":%" PRIu64 ",\"body_bytes\":%" PRIu64 ",",
-           r->lines, r->records, r->odd, r->raw, r->body_bytes);
+           "\"raw_bytes\":%" PRIu64 ",\"body_bytes\":%" PRIu64 ",\"out_bytes\":%" PRIu64 ",",
+           r->lines, r->records, r->odd, r->raw, r->body_bytes, r->out_bytes);
     printf("\"cpu_s\":%.4f,\"wall_s\":%.4f,\"cpu_ns_per_line\":%.1f,\"raw_MBps_per_core\":%.1f,"
            "\"raw_MBps_best\":%.1f,\"rss_kib\":%ld}\n",
            cpu / 1e9, (double)median->wall / 1e9, cpu / (double)r->lines,
            (double)r->raw * 1e3 / cpu, (double)r->raw * 1e3 / (double)costs[0].cpu,
            usage.ru_maxrss);
+}
+
+static const struct work *find_work(const char *name)
+{
+    for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+        if (strcmp(works[i].name, name) != 0)
+            continue;
+        if (works[i].bulk && !works[i].pack)
+            die(name, "its library is not built in");
+        return &works[i];
+    }
+    die(name, "is no work");
 }
 
 int main(int argc, char **argv)
@@ -225,7 +263,7 @@ int main(int argc, char **argv)
     struct cost *costs;
 
     if (argc < 3 || argc % 2 == 0)
-        usage("bare read|json DIR [--body KiB] [--repeat N] [--out FILE]");
+        usage("bare read|json|es-igzip|es-zlib DIR [--body KiB] [--repeat N] [--out FILE]");
     for (char **arg = argv + 3; *arg; arg += 2) {
         if (!strcmp(*arg, "--body"))
             r.body_size = number_after(arg) << 10;
@@ -236,10 +274,7 @@ int main(int argc, char **argv)
         else
             die(*arg, "is no option");
     }
-    r.work = argv[1];
-    r.encodes = !strcmp(r.work, "json");
-    if (!r.encodes && strcmp(r.work, "read") != 0)
-        die(r.work, "is neither read nor json");
+    r.work = find_work(argv[1]);
     r.out = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (r.out < 0)
         die(out, strerror(errno));
@@ -251,7 +286,7 @@ int main(int argc, char **argv)
         lseek(r.out, 0, SEEK_SET);
         costs[i] = measure(&r);
     }
-    if (!r.encodes)
+    if (!r.work->encodes)
         r.lines = count_lines(&r);
     report(&r, costs, rounds);
     free(costs);

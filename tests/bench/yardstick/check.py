@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """check.py BIN - proves that what `bare` calls work is work: every record of every file, compared with what
 this second, slow implementation makes of the same bytes. BIN is the folder that holds mix and bare."""
-import base64, glob, hashlib, json, os, subprocess, sys, tempfile
+import base64, glob, gzip, hashlib, json, os, subprocess, sys, tempfile
 
 NODE = "ip-10-12-33-171.eu-central-1.compute.internal"
+INDEX = "logs-kubernetes-default"
+DATA_STREAM = {"type": "logs", "dataset": "kubernetes", "namespace": "default"}
 MAX_RECORD = 512 << 10
 T = b"2026-11-23T04:29:00"
 ODD_LINES = [b"not a CRI line", b"", T + b".1+09:00 stdout F elsewhere", T + b".1Z stdin F no such stream",
@@ -78,6 +80,25 @@ def check_json(bare, tree, files):
     print("json: %d records are as the contract says, %d odd lines left out" % (seen, odd))
 
 
+def check_bulk(bare, work, tree, files):
+    """Records are those of `json`, each behind its action, and with the fields of a data stream."""
+    out = os.path.join(os.path.dirname(tree), "out.gz")
+    said = run(bare, work, tree, "--out", out)
+    expected = {name: made for name, made, _ in map(records, files)}
+    with gzip.open(out, "rt", encoding="utf-8", newline="\n") as lines:
+        seen = 0
+        for action in lines:
+            got = json.loads(next(lines))
+            name, offset = got["log"]["generation"], got["log"]["offset"]
+            assert json.loads(action) == {"create": {"_index": INDEX, "_id": "%s-%d" % (name, offset)}}, action
+            assert got.pop("data_stream") == DATA_STREAM, got
+            assert got == expected[name].pop(offset), got
+            seen += 1
+    assert not any(expected.values()), "records are missing"
+    assert said["records"] == seen and said["out_bytes"] == os.path.getsize(out), said
+    print("%s: %d records and their actions" % (work, seen))
+
+
 def digest_of(tree):
     return [hashlib.sha256(open(p, "rb").read()).hexdigest() for p in sorted(glob.glob(tree + "/*/*/*.log"))]
 
@@ -94,7 +115,13 @@ def main():
         for number, lines in enumerate((NASTY_LINES + ODD_LINES, LONG_LINES, [])):
             with open(odd + "%d.log" % number, "wb") as f:
                 f.write(b"".join(line + b"\n" for line in lines) + b"no newline yet")
-        check_json(bare, tree, sorted(glob.glob(tree + "/*/*/*.log")))
+        files = sorted(glob.glob(tree + "/*/*/*.log"))
+        check_json(bare, tree, files)
+        for work in ("es-igzip", "es-zlib"):
+            if "not built in" in subprocess.run([bare, work, tree, "--repeat", "1"], capture_output=True, text=True).stderr:
+                print(work + " is not built in")
+            else:
+                check_bulk(bare, work, tree, files)
         said = run(bare, "read", tree)
         assert said["raw_bytes"] and said["cpu_s"] > 0, said
         print("read runs")

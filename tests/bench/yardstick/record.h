@@ -31,6 +31,13 @@ struct block { /* pre-rendered bytes */
     size_t len;
 };
 
+/* Up to the time, or to the offset in a bulk body's action; and from message's end to the offset, for
+ * stdout and stderr. */
+struct blocks {
+    struct block head, tail[2];
+    bool bulk;
+};
+
 static inline char *put(char *out, const char *bytes, size_t len)
 {
     memcpy(out, bytes, len);
@@ -237,22 +244,27 @@ static inline char *format_offset(char digits[20], uint64_t n)
     return p;
 }
 
-/* tail     from message's end to the offset, for stdout and stderr
- * Room wanted: MAX_GROWTH * len + the tail + 256 + OVERREAD. */
-static inline char *encode(char *out, const struct block tail[2], const struct record *rec)
+/* Room wanted: MAX_GROWTH * len + the blocks + 256 + OVERREAD. */
+static inline char *encode(char *out, const struct blocks *blocks, const struct record *rec)
 {
+    const struct block *tail = &blocks->tail[rec->err];
     char digits[20], *offset = format_offset(digits, rec->offset), *start;
+    size_t width = (size_t)(digits + 20 - offset);
     bool high;
 
-    out = put(out, "{\"@timestamp\":\"", 15);
+    out = put(out, blocks->head.bytes, blocks->head.len);
+    if (blocks->bulk) {
+        out = put(out, offset, width);
+        out = put(out, "\"}}\n{\"@timestamp\":\"", 19);
+    }
     out = put(out, rec->time, TIME_LEN);
     out = put(out, "\",\"message\":\"", 13);
     start = out;
     out = escape(start, rec->text, rec->len, &high);
     if (high && !is_utf8(rec->text, rec->len))
         out = escape_repaired(start, rec->text, rec->len);
-    out = put(out, tail[rec->err].bytes, tail[rec->err].len);
-    out = put(out, offset, (size_t)(digits + 20 - offset));
+    out = put(out, tail->bytes, tail->len);
+    out = put(out, offset, width);
     return put(out, "}}\n", 3);
 }
 

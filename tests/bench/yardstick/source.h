@@ -9,7 +9,8 @@
 #include "base.h"
 #include "record.h"
 
-#define NODE "ip-10-12-33-171.eu-central-1.compute.internal"
+#define NODE  "ip-10-12-33-171.eu-central-1.compute.internal"
+#define INDEX "logs-kubernetes-default"
 
 struct open_part { /* the P lines of one stream */
     char *text;    /* NULL until there is one */
@@ -21,7 +22,7 @@ struct open_part { /* the P lines of one stream */
 struct source {
     int fd;
     uint64_t pos;
-    struct block tail[2];
+    struct blocks blocks;
     struct open_part parts[2];
 };
 
@@ -60,8 +61,9 @@ static void make_name(char name[23], const char *identity, int fd)
     name[22] = '\0';
 }
 
-/* path   .../<namespace>_<pod>_<uid>/<container>/<attempt>.log; is taken apart */
-static void open_source(struct source *src, char *path)
+/* path   .../<namespace>_<pod>_<uid>/<container>/<attempt>.log; is taken apart
+ * bulk   records of a bulk body, each with its action */
+static void open_source(struct source *src, char *path, bool bulk)
 {
     char *file = strrchr(path, '/'), *container, *ns, *pod, *uid, name[23];
     struct block id;
@@ -80,14 +82,21 @@ static void open_source(struct source *src, char *path)
     *pod++ = *uid++ = '\0';
     id = block("%s/%s/%s/%d\n", ns, uid, container, atoi(file + 1));
     make_name(name, id.bytes, src->fd);
+    src->blocks.bulk = bulk;
+    src->blocks.head = bulk ? block("{\"create\":{\"_index\":\"" INDEX "\",\"_id\":\"%s-", name)
+                            : block("{\"@timestamp\":\"");
     for (int err = 0; err < 2; err++)
-        src->tail[err] = block(
+        src->blocks.tail[err] = block(
             "\",\"stream\":\"%s\",\"kubernetes\":{\"namespace\":\"%s\",\"node\":{\"name\":\"" NODE
             "\"},\"pod\":{\"name\":\"%s\",\"uid\":\"%s\"},\"container\":{\"name\":\"%s\"}},"
             "\"host\":{\"name\":\"" NODE "\"},\"agent\":{\"name\":\"" NODE "\",\"type\":\"sluice\","
-            "\"version\":\"1.0.0\"},\"ecs\":{\"version\":\"8.11.0\"},\"sluice\":{\"restart\":%d},"
+            "\"version\":\"1.0.0\"},\"ecs\":{\"version\":\"8.11.0\"},%s\"sluice\":{\"restart\":%d},"
             "\"log\":{\"generation\":\"%s\",\"offset\":",
-            err ? "stderr" : "stdout", ns, pod, uid, container, atoi(file + 1), name);
+            err ? "stderr" : "stdout", ns, pod, uid, container,
+            bulk ? "\"data_stream\":{\"type\":\"logs\",\"dataset\":\"kubernetes\","
+                   "\"namespace\":\"default\"},"
+                 : "",
+            atoi(file + 1), name);
     free(id.bytes);
 }
 
