@@ -163,11 +163,11 @@ const sl_option *sl_output_type_rows(sl_store *store, const sl_plugin_set *set)
     const char *choices = "";
 
     for (size_t i = 0; i < set->count; i++)
-        choices = sl_store_format(store, "%s%s|", choices, set->known[i].name);
+        choices = sl_store_format(store, "%s%s%s", choices, i ? "|" : "", set->known[i].name);
     rows[0] = (sl_option){
         "type", SL_CHOICE, offsetof(sl_output_type, plugin), NULL, "what takes the records", NULL,
         0,      0};
-    rows[0].choices = sl_store_format(store, "%s!kafka", choices);
+    rows[0].choices = choices;
     return rows;
 }
 

@@ -173,7 +173,6 @@ class Config(agent.Case):
                            ("reload: {on_change: true}", "reload")):
             with self.subTest(text):
                 self.assert_refused(IN + OUT + text + "\n", ":3:", word, "not built")
-        self.assert_refused(IN + "outputs: [{type: kafka}]\n", ":2:", "kafka")
 
 
 class Text(agent.Case):

@@ -358,11 +358,6 @@ static const bad unbuilt[] = {
      "x.yaml:1:48: inputs.0: `exclude.labels` is not built yet in this version of sluice\n"
      "  inputs: [{select: {labels: \"app=x\"}, exclude: {labels: x}}]\n"
      "                                                 ^\n"},
-    {IN "outputs: [{type: kafka}]\n", NULL,
-     "x.yaml:2:18: outputs.0: type: \"kafka\" is not built yet in this version of sluice; there is "
-     "stdout, file, null\n"
-     "  outputs: [{type: kafka}]\n"
-     "                   ^\n"},
     {IN "outputs: [{type: \"null\", schema: fluentbit, fluentbit: {labels: true}}]\n", NULL,
      "x.yaml:2:57: output \"null\": `fluentbit.labels` is not built yet in this version of sluice\n"
      "  outputs: [{type: \"null\", schema: fluentbit, fluentbit: {labels: true}}]\n"

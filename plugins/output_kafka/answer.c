@@ -1,0 +1,153 @@
+/* answer.c - reports become answers, in runs of the same ones. */
+#include "kafka.h"
+#include "verdict.h"
+
+#include <stdio.h>
+
+#define REFUSED_MS 60000 /* so long fallback_topic takes what another one does not */
+#define CAREFUL    32    /* batches that go alone, after something was too large */
+
+static sl_slice target_of(const kafka *k, const request *r, const slot *s)
+{
+    sl_item item;
+
+    k->host->record(r->batch, s->index, &item);
+    return item.target;
+}
+
+static bool is_same(sl_slice a, sl_slice b)
+{
+    return a.len == b.len && !memcmp(a.ptr, b.ptr, a.len);
+}
+
+/* Will fallback_topic be tried for it? */
+static bool falls_back(const kafka *k, const request *r, const slot *s)
+{
+    return k->fallback && !s->to_fallback && !is_same(target_of(k, r, s), sl_str(k->fallback));
+}
+
+static void refuse_topic(kafka *k, sl_slice name)
+{
+    topic *t = k->rk ? topics_get(k, name) : NULL;
+
+    if (t && !t->refused_ms) {
+        t->refused_ms = k->host->now_ms(k->host) + REFUSED_MS;
+        k->host->log(k->host, SL_LOG_WARN,
+                     "topic %s takes nothing: its records go to fallback_topic", t->name);
+    }
+}
+
+bool request_must_turn_back(kafka *k, const request *r, const slot *s)
+{
+    switch (verdict_of(s->err)) {
+    case VERDICT_AGAIN:
+        k->is_broken = k->is_broken || s->err == RD_KAFKA_RESP_ERR__FATAL;
+        return !k->turning_back || k->is_broken;
+    case VERDICT_TOO_LARGE:
+        return !s->is_ours;
+    case VERDICT_HELD:
+        if (!falls_back(k, r, s))
+            return false;
+        refuse_topic(k, target_of(k, r, s));
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- answers --- */
+
+static bool is_purged(const slot *s)
+{
+    return s->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || s->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
+/* Was something in it refused, and nobody was beside it? */
+static bool is_too_much(const request *r)
+{
+    for (uint32_t i = 0; r->is_alone && i < r->count; i++) {
+        if (!r->slots[i].is_ours && verdict_of(r->slots[i].err) == VERDICT_TOO_LARGE)
+            return true;
+    }
+    return false;
+}
+
+static sl_answer again(const kafka *k, const slot *s)
+{
+    sl_answer answer = {.outcome = SL_RETRY};
+
+    if (is_purged(s) && !k->is_broken && !k->is_stopping)
+        answer.code = SL_NOW; /* it has only stood in the way */
+    return answer;
+}
+
+static sl_answer too_large(kafka *k, const request *r, const slot *s)
+{
+    if (s->is_ours)
+        return (sl_answer){.outcome = SL_REJECTED, .code = SL_TOO_LARGE};
+    if (r->is_alone)
+        return (sl_answer){.outcome = SL_TOO_MUCH};
+    k->careful = CAREFUL;
+    return (sl_answer){.outcome = SL_RETRY, .code = SL_NOW};
+}
+
+/* With its halves, what was purged stays in its order. */
+static sl_answer judge(kafka *k, const request *r, const slot *s, bool splits)
+{
+    switch (verdict_of(s->err)) {
+    case VERDICT_DELIVERED:
+        return (sl_answer){.outcome = SL_DELIVERED};
+    case VERDICT_TOO_LARGE:
+        return too_large(k, r, s);
+    case VERDICT_REFUSED:
+        return (sl_answer){.outcome = SL_REJECTED};
+    case VERDICT_HELD:
+        return (sl_answer){.outcome = SL_RETRY, .code = falls_back(k, r, s) ? SL_NOW : SL_HOLD};
+    default:
+        return splits && is_purged(s) ? (sl_answer){.outcome = SL_TOO_MUCH} : again(k, s);
+    }
+}
+
+/* Up to where the same is to be said. */
+static uint32_t run_end(const kafka *k, const request *r, uint32_t first)
+{
+    const slot *s = &r->slots[first], *end = r->slots + r->count, *at = s + 1;
+    bool is_held = verdict_of(s->err) == VERDICT_HELD;
+
+    while (at < end && at->err == s->err && at->is_ours == s->is_ours &&
+           at->to_fallback == s->to_fallback &&
+           (!is_held || is_same(target_of(k, r, at), target_of(k, r, s))))
+        at++;
+    return (uint32_t)(at - r->slots);
+}
+
+static sl_slice reason_of(const kafka *k, const request *r, const slot *s, char text[KAFKA_WORDS])
+{
+    rd_kafka_resp_err_t err = s->err;
+    sl_slice target = target_of(k, r, s);
+
+    if (is_purged(s))
+        return sl_str(k->words);
+    if (s->to_fallback)
+        target = sl_str(k->fallback);
+    snprintf(text, KAFKA_WORDS, "%s: %s (topic %.*s)", rd_kafka_err2name(err),
+             rd_kafka_err2str(err), (int)target.len, target.ptr);
+    return sl_str(text);
+}
+
+void request_answer(kafka *k, request *r)
+{
+    char text[KAFKA_WORDS];
+    bool splits = is_too_much(r);
+    uint32_t end;
+
+    for (uint32_t i = 0; i < r->count; i = end) {
+        const slot *s = &r->slots[i];
+        sl_answer answer = judge(k, r, s, splits);
+
+        end = run_end(k, r, i);
+        if (answer.outcome != SL_DELIVERED)
+            answer.reason = reason_of(k, r, s, text);
+        k->host->answer(r->batch, i, end - i, &answer);
+    }
+}

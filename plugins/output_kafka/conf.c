@@ -1,0 +1,221 @@
+/* conf.c - from our options to librdkafka's properties.
+ *
+ * The lane has gathered records for batch.max_age already, so linger.ms is only what joins batches
+ * that come quickly one after the other. */
+#include "kafka.h"
+#include "property.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_SECRET (64 << 10)
+
+typedef struct maker {
+    const kafka *k;
+    rd_kafka_conf_t *conf;
+    bool failed;
+} maker;
+
+static void refuse(maker *m, const char *option, const char *name, const char *why)
+{
+    m->k->host->log(m->k->host, SL_LOG_ERROR, "%s%s: %s", option, name, why);
+    m->failed = true;
+}
+
+static void set_from(maker *m, const char *option, const char *name, const char *value)
+{
+    char why[KAFKA_WORDS];
+
+    if (rd_kafka_conf_set(m->conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK)
+        refuse(m, option, name, why);
+}
+
+static void set(maker *m, const char *name, const char *value)
+{
+    set_from(m, "", name, value);
+}
+
+static void set_if_given(maker *m, const char *name, const char *value)
+{
+    if (value && *value)
+        set(m, name, value);
+}
+
+/* --- what we promise --- */
+
+static void set_promises(maker *m)
+{
+    static const char *const fixed[][2] = {
+        {"message.timeout.ms", "0"}, /* again, without end */
+        {"enable.gapless.guarantee", "false"},
+        {"queuing.strategy", "fifo"},
+        {"linger.ms", "50"},
+        {"message.max.bytes", "1000000000"},           /* what the broker takes is for it to say */
+        {"queue.buffering.max.kbytes", "2147483647"},  /* the host bounds it, in bytes */
+        {"topic.metadata.propagation.max.ms", "5000"}, /* others wait behind */
+        {"log.connection.close", "false"},
+        {"log.queue", "true"},
+        {"statistics.interval.ms", "10000"},
+        {"client.id", "sluice"},
+    };
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        set(m, fixed[i][0], fixed[i][1]);
+    set(m, "acks", m->k->acks == 0 ? "all" : "1");
+    set(m, "enable.idempotence", m->k->idempotence ? "true" : "false");
+    set(m, "max.in.flight", m->k->idempotence ? "5" : "1"); /* or they change places */
+}
+
+static void set_brokers(maker *m)
+{
+    const sl_texts *brokers = &m->k->brokers;
+    size_t len = 1;
+    char *list;
+
+    for (size_t i = 0; i < brokers->count; i++) {
+        if (!*brokers->items[i] || strpbrk(brokers->items[i], ", /"))
+            refuse(m, "brokers: ", brokers->items[i], "a broker is HOST:PORT");
+        len += strlen(brokers->items[i]) + 1;
+    }
+    if (brokers->count == 0)
+        refuse(m, "brokers", "", "there is none");
+    list = calloc(1, len);
+    if (!list)
+        abort(); /* as the agent does */
+    for (size_t i = 0; i < brokers->count; i++) {
+        strcat(list, i ? "," : "");
+        strcat(list, brokers->items[i]);
+    }
+    set_if_given(m, "bootstrap.servers", list);
+    free(list);
+}
+
+static void set_shape(maker *m)
+{
+    static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+    static const char *const partitioners[] = {"murmur2_random", "consistent_random"};
+    const kafka *k = m->k;
+    bool has_slow_default = k->compression == 1 || k->compression == 4;
+    uint64_t level = k->compression_level ? k->compression_level : has_slow_default;
+    char text[24];
+
+    set(m, "compression.codec", codecs[k->compression]);
+    set(m, "partitioner", partitioners[k->partitioner]);
+    if (k->compression == 1 && level > 9)
+        refuse(m, "compression_level", "", "gzip has 1 to 9");
+    snprintf(text, sizeof text, "%u", (unsigned)level);
+    set(m, "compression.level", text);
+}
+
+/* --- who we are, and whom we trust --- */
+
+char *kafka_password_new(const kafka *k)
+{
+    int fd = open(k->password_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
+    char *text = calloc(1, MAX_SECRET + 1);
+    ssize_t len;
+
+    if (!text)
+        abort(); /* as the agent does */
+    len = fd < 0 ? -1 : read(fd, text, MAX_SECRET);
+    err = len < 0 ? errno : ENODATA;
+    if (fd >= 0)
+        close(fd);
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        text[--len] = '\0';
+    if (len > 0)
+        return text;
+    free(text);
+    errno = err;
+    return NULL;
+}
+
+static void set_password(maker *m)
+{
+    const kafka *k = m->k;
+    char *text = *k->password_file ? kafka_password_new(k) : NULL;
+
+    if (*k->password_file && !text)
+        refuse(m, "sasl.password_file", "", strerror(errno));
+    set_if_given(m, "sasl.password", text ? text : k->password);
+    free(text);
+}
+
+static void set_login(maker *m)
+{
+    static const char *const mechanisms[] = {"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    const kafka *k = m->k;
+    bool has_password = *k->password || *k->password_file;
+
+    if (*k->password && *k->password_file)
+        refuse(m, "sasl", "", "give a password or its file, not both");
+    if ((k->mechanism > 0) != (*k->user && has_password) || !*k->user != !has_password)
+        refuse(m, "sasl", "", "mechanism, user and password belong together");
+    if (k->mechanism == 0 || m->failed)
+        return;
+    set(m, "sasl.mechanism", mechanisms[k->mechanism]);
+    set_if_given(m, "sasl.username", k->user);
+    set_password(m);
+}
+
+static void set_tls(maker *m)
+{
+    static const char *const protocols[2][2] = {{"plaintext", "ssl"},
+                                                {"sasl_plaintext", "sasl_ssl"}};
+    const kafka *k = m->k;
+    bool is_set = *k->ca_file || *k->cert_file || *k->key_file || *k->key_password || !k->verify;
+    bool is_on = k->tls == 1 || (k->tls == 0 && is_set);
+
+    set(m, "security.protocol", protocols[k->mechanism > 0][is_on]);
+    if (!is_on && is_set)
+        refuse(m, "tls", "", "it has settings, and tls.enabled is false");
+    if (!is_on)
+        return;
+    if (*k->key_file && !*k->cert_file)
+        refuse(m, "tls.key_file", "", "there is no tls.cert_file that it belongs to");
+    set_if_given(m, "ssl.ca.location", k->ca_file);
+    set_if_given(m, "ssl.certificate.location", k->cert_file);
+    set_if_given(m, "ssl.key.location", *k->key_file ? k->key_file : k->cert_file);
+    set_if_given(m, "ssl.key.password", k->key_password);
+    set(m, "enable.ssl.certificate.verification", k->verify ? "true" : "false");
+    set(m, "ssl.endpoint.identification.algorithm", k->verify ? "https" : "none");
+}
+
+/* --- all of it --- */
+
+static void set_properties(maker *m)
+{
+    const sl_pairs *pairs = &m->k->properties;
+
+    for (size_t i = 0; i < pairs->count; i++) {
+        const char *why = property_refusal(pairs->names[i]);
+
+        if (why)
+            refuse(m, "librdkafka.", pairs->names[i], why);
+        else
+            set_from(m, "librdkafka.", pairs->names[i], pairs->values[i]);
+    }
+}
+
+rd_kafka_conf_t *kafka_conf_new(const kafka *k)
+{
+    maker m = {.k = k, .conf = rd_kafka_conf_new()};
+
+    if (k->acks != 0 && k->idempotence)
+        refuse(&m, "acks", "", "an idempotent producer needs all; set idempotence: false as well");
+    set_promises(&m);
+    set_brokers(&m);
+    set_shape(&m);
+    set_login(&m);
+    set_tls(&m);
+    set_properties(&m);
+    rd_kafka_conf_set_events(m.conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+                                         RD_KAFKA_EVENT_STATS);
+    if (!m.failed)
+        return m.conf;
+    rd_kafka_conf_destroy(m.conf);
+    return NULL;
+}

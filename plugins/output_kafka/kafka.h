@@ -1,0 +1,111 @@
+/* kafka.h - the output's instance: a producer of librdkafka's, handles of topics, and batches on
+ * their way.
+ *
+ * Batches stand in `requests` in the order in which they came; the first ones are handed over to
+ * librdkafka, message by message, and the last one of these perhaps in part. Each message points at
+ * its slot, which its report fills in; a batch is answered when all its slots are.
+ *
+ * Turning back: where some message has to be sent again, those behind it must not stay in front. So
+ * nothing more is handed over, what has not left is purged, and when the last report has come all is
+ * answered at once; the host sends it again, oldest first. */
+#ifndef KAFKA_H
+#define KAFKA_H
+
+#include <sluice/plugin.h>
+
+#include <librdkafka/rdkafka.h>
+#include <uv.h>
+
+#define KAFKA_MAX_IN_FLIGHT 64
+#define KAFKA_TOPICS        256 /* handles that are kept */
+#define KAFKA_WORDS         512
+
+/* A message's report. */
+typedef struct slot {
+    uint32_t index;
+    int16_t err; /* rd_kafka_resp_err_t */
+    bool is_done;
+    bool is_ours; /* librdkafka did not take it */
+    bool to_fallback;
+} slot;
+
+typedef struct request {
+    struct request *next;
+    sl_batch *batch;
+    uint32_t count, produced, done;
+    bool is_alone; /* no other batch was out beside it */
+    slot slots[];
+} request;
+
+typedef struct topic {
+    char name[250];
+    size_t len;
+    rd_kafka_topic_t *handle; /* NULL: this place is free */
+    uint64_t used;            /* a count that rises: the smallest is replaced */
+    uint64_t refused_ms;      /* until then its records go to fallback_topic; 0: it is well */
+} topic;
+
+typedef struct kafka {
+    sl_texts brokers;
+    const char *topic, *fallback_topic, *key;
+    int headers, partitioner, compression, acks;
+    uint64_t compression_level;
+    bool idempotence;
+    int tls, min_version;
+    const char *ca_file, *cert_file, *key_file, *key_password;
+    bool verify;
+    int mechanism;
+    const char *user, *password, *password_file;
+    sl_pairs properties;
+
+    const sl_host *host;
+    bool has_key, has_place; /* what a message carries beside its value */
+    const char *fallback;    /* fallback_topic, if it is the same for all records */
+    rd_kafka_t *rk;          /* NULL: there is none for now */
+    rd_kafka_queue_t *queue; /* of its events */
+    topic *topics;           /* KAFKA_TOPICS of them */
+    topic *last_topic;
+    uint64_t topics_used;
+    request *requests;
+    uint32_t careful;  /* so many batches more go out one by one */
+    bool turning_back; /* see above */
+    bool is_broken;    /* the producer is, and another one is made */
+    bool is_stopping;
+    char words[KAFKA_WORDS]; /* why we turn back; of the first one */
+    uint64_t said_ms;        /* when we complained last; 0: never */
+    uint64_t wire_bytes;     /* that are counted */
+    uv_timer_t *timer;       /* while turning back, or without a producer */
+} kafka;
+
+/* conf.c: settings for a producer, from the options. NULL: it was said what is wrong. */
+rd_kafka_conf_t *kafka_conf_new(const kafka *k);
+/* What password_file holds now, to be freed; NULL: errno says why nothing. */
+char *kafka_password_new(const kafka *k);
+
+/* topics.c: a topic by its name; NULL: librdkafka says why not. It stays until another one needs
+ * its place or topics_drop(). */
+topic *topics_get(kafka *k, sl_slice name);
+void topics_drop(topic *t);
+void topics_drop_all(kafka *k);
+
+/* producer.c */
+SL_MUST_USE sl_err producer_open(kafka *k);
+/* It ends by and by, on the pool. `ended` comes on the loop when nothing of it is left. */
+void producer_close(kafka *k, void (*ended)(void *arg), void *arg);
+/* Takes what librdkafka has for us: reports are filled in. */
+void producer_poll(kafka *k);
+
+/* request.c */
+void request_send(void *self, sl_batch *batch);
+void request_cancel(void *self);
+void request_ready(void *self);
+void request_close(void *self);
+/* See above. words: why */
+void request_turn_back(kafka *k, const char *words);
+
+/* answer.c: answers a batch whose slots are all done. */
+void request_answer(kafka *k, request *r);
+/* Must all be sent again, because of this report? */
+bool request_must_turn_back(kafka *k, const request *r, const slot *s);
+
+#endif

@@ -1,0 +1,151 @@
+/* output_kafka.c - one message for each record, acknowledged and in order: Apache Kafka 0.11 and later.
+ *
+ * The producer is idempotent: what librdkafka sends again after a broken connection is not there
+ * twice. What we send again after a crash of ours is, under the same place.
+ *
+ * Owns     struct kafka and what hangs on it
+ * Borrows  a batch until it is answered: messages lie in its memory
+ * Thread   the loop's; librdkafka has its own
+ * Fails    see answer.c: reports decide for each record; nothing is given up by itself */
+#include "kafka.h"
+#include "topic_name.h"
+
+#include <stdlib.h>
+
+static size_t make_target(const void *self, char *text, size_t len, size_t room)
+{
+    (void)self;
+    return topic_name_make(text, len, room);
+}
+
+static bool is_template(const char *text)
+{
+    return strstr(text, "%{");
+}
+
+static sl_err check_topic(const sl_host *host, const char *option, const char *text)
+{
+    if (!*text || is_template(text) || topic_name_is_valid(text))
+        return 0;
+    host->log(host, SL_LOG_ERROR,
+              "%s: \"%s\" is no name of a topic: it may have letters, digits, dots, dashes and "
+              "underscores, 249 at most",
+              option, text);
+    return SL_E_CONFIG;
+}
+
+/* What a message carries beside its value. */
+static void choose_extras(kafka *k)
+{
+    k->has_key = *k->key && strcmp(k->key, "none") != 0;
+    k->has_place = k->headers == 1 || (k->headers == 0 && !strcmp(k->host->encoding, "raw"));
+    k->fallback = NULL;
+    if (*k->fallback_topic && !is_template(k->fallback_topic))
+        k->fallback = k->fallback_topic;
+}
+
+static void open_timer(kafka *k)
+{
+    k->timer = malloc(sizeof *k->timer);
+    k->topics = calloc(KAFKA_TOPICS, sizeof *k->topics);
+    if (!k->timer || !k->topics)
+        abort(); /* as the agent does */
+    uv_timer_init(k->host->loop, k->timer);
+    k->timer->data = k;
+}
+
+static sl_err kafka_open(void *self, const sl_host *host)
+{
+    kafka *k = self;
+    sl_err err;
+
+    k->host = host;
+    if (!*k->topic) {
+        host->log(host, SL_LOG_ERROR, "topic: it is empty");
+        return SL_E_CONFIG;
+    }
+    err = check_topic(host, "topic", k->topic);
+    if (!err)
+        err = check_topic(host, "fallback_topic", k->fallback_topic);
+    if (!err)
+        err = producer_open(k);
+    if (err)
+        return err;
+    choose_extras(k);
+    open_timer(k);
+    return 0;
+}
+
+/* --- the constant --- */
+
+#define AT(member) offsetof(kafka, member)
+
+static const sl_option options[] = {
+    {"brokers", SL_LIST, AT(brokers), NULL, "HOST:PORT of some of them; the others are asked for",
+     NULL, 0, 0},
+    {"topic", SL_TEMPLATE, AT(topic), "logs", "where to", NULL, 0, 0},
+    {"fallback_topic", SL_TEMPLATE, AT(fallback_topic), "",
+     "where a field of topic is missing, or that topic takes nothing", NULL, 0, 0},
+    {"key", SL_TEMPLATE, AT(key), "%{kubernetes.pod.uid}/%{kubernetes.container.name}",
+     "records with the same one stay in order; none: no key, and no order", NULL, 0, 0},
+    {"headers", SL_CHOICE, AT(headers), "auto",
+     "one header, sluice: the record's place; auto: where the value does not hold it",
+     "auto|true|false", 0, 0},
+    {"partitioner", SL_CHOICE, AT(partitioner), "murmur2_random",
+     "murmur2_random is that of Java's clients", "murmur2_random|consistent_random", 0, 0},
+    {"compression", SL_CHOICE, AT(compression), "lz4", "of batches", "none|gzip|snappy|lz4|zstd", 0,
+     0},
+    {"compression_level", SL_COUNT, AT(compression_level), "0", "0: the codec's fast one", NULL, 0,
+     12},
+    {"acks", SL_CHOICE, AT(acks), "all", "which brokers must have it; 1: the leader alone", "all|1",
+     0, 0},
+    {"idempotence", SL_FLAG, AT(idempotence), "true",
+     "false: what is sent again may be there twice", NULL, 0, 0},
+    {"timestamp.key", SL_UNBUILT, 0, "@timestamp", "its name in the value", NULL, 0, 0},
+    {"timestamp.format", SL_UNBUILT, 0, "rfc3339", "of that", NULL, 0, 0},
+    {"tls.enabled", SL_CHOICE, AT(tls), "auto", "auto: where something else of tls is given",
+     "auto|true|false", 0, 0},
+    {"tls.ca_file", SL_TEXT, AT(ca_file), "", "authorities to trust; empty: the system's", NULL, 0,
+     0},
+    {"tls.cert_file", SL_TEXT, AT(cert_file), "", "the client's certificate, in PEM", NULL, 0, 0},
+    {"tls.key_file", SL_TEXT, AT(key_file), "", "its key, unless it is in cert_file", NULL, 0, 0},
+    {"tls.key_password", SL_SECRET, AT(key_password), "", "of that key", NULL, 0, 0},
+    {"tls.server_name", SL_UNBUILT, 0, "", "in the server's certificate", NULL, 0, 0},
+    {"tls.min_version", SL_CHOICE, AT(min_version), "1.2", "of TLS", "1.2|!1.3", 0, 0},
+    {"tls.verify", SL_FLAG, AT(verify), "true", "false: anybody may answer in the broker's place",
+     NULL, 0, 0},
+    {"sasl.mechanism", SL_CHOICE, AT(mechanism), "none", "how to log in",
+     "none|PLAIN|SCRAM-SHA-256|SCRAM-SHA-512|!OAUTHBEARER", 0, 0},
+    {"sasl.user", SL_TEXT, AT(user), "", "with a password", NULL, 0, 0},
+    {"sasl.password", SL_SECRET, AT(password), "", "of that user", NULL, 0, 0},
+    {"sasl.password_file", SL_TEXT, AT(password_file), "",
+     "holds it, and is read again when a login fails", NULL, 0, 0},
+    {"librdkafka", SL_MAP, AT(properties), "", "further properties of librdkafka", NULL, 0, 0},
+    {0},
+};
+
+SL_PLUGIN(kafka) = {
+    SL_PLUGIN_HEAD,
+    .kind = SL_OUTPUT,
+    .name = "kafka",
+    .help = "messages to Apache Kafka",
+    .self_size = sizeof(kafka),
+    .options = options,
+    .output =
+        {
+            .max_in_flight = KAFKA_MAX_IN_FLIGHT,
+            .in_flight = 8,
+            .max_age_ms = 1000,
+            .encodings = "json|msgpack|raw",
+            .open = kafka_open,
+            .send = request_send,
+            .close = request_close,
+            .ready = request_ready,
+            .cancel = request_cancel,
+            .target = "topic",
+            .key = "key",
+            .fallback = "fallback_topic",
+            .flags = SL_WANTS_TIMESTAMP,
+            .make_target = make_target,
+        },
+};

@@ -1,0 +1,304 @@
+/* request.c - batches on their way: see kafka.h. */
+#include "kafka.h"
+#include "verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EVERY_MS 200  /* while we turn back */
+#define RETRY_MS 5000 /* a producer that could not be made */
+#define STOP_MS  500  /* for reports that are on their way */
+
+static void move_on(kafka *k);
+
+/* --- one message --- */
+
+/* Where it goes; NULL: librdkafka says why nowhere. */
+static topic *topic_for(kafka *k, const sl_item *item, slot *s)
+{
+    topic *t = topics_get(k, item->target);
+
+    s->to_fallback = false;
+    if (!t || !t->refused_ms)
+        return t;
+    if (k->host->now_ms(k->host) < t->refused_ms) {
+        s->to_fallback = true;
+        return topics_get(k, sl_str(k->fallback));
+    }
+    t->refused_ms = 0; /* perhaps it is well again */
+    return t;
+}
+
+/* The place of a record, for whoever drops duplicates. */
+static size_t make_place(char *text, size_t room, const sl_item *item)
+{
+    int len = snprintf(text, room, "%.*s-%llu", (int)item->generation.len, item->generation.ptr,
+                       (unsigned long long)item->offset);
+
+    if (item->piece)
+        len += snprintf(text + len, room - (size_t)len, ".%llu", (unsigned long long)item->piece);
+    return (size_t)len;
+}
+
+/* Its memory is the batch's, and stays until the batch is answered. */
+static rd_kafka_resp_err_t produce(kafka *k, const sl_item *item, slot *s)
+{
+    topic *t = topic_for(k, item, s);
+    char place[128];
+    rd_kafka_vu_t v[6];
+    size_t n = 0;
+    rd_kafka_error_t *error;
+    rd_kafka_resp_err_t err;
+
+    if (!t)
+        return rd_kafka_last_error();
+    v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = t->handle};
+    v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
+                             .u.mem = {(void *)item->value.ptr, item->value.len}};
+    v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+                             .u.i64 = item->time_ns > 0 ? item->time_ns / 1000000 : 0};
+    v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = s};
+    if (k->has_key && item->key.ptr)
+        v[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
+                                 .u.mem = {(void *)item->key.ptr, item->key.len}};
+    if (k->has_place)
+        v[n++] = (rd_kafka_vu_t){
+            .vtype = RD_KAFKA_VTYPE_HEADER,
+            .u.header = {"sluice", place, (ssize_t)make_place(place, sizeof place, item)}};
+    error = rd_kafka_produceva(k->rk, v, n);
+    err = rd_kafka_error_code(error);
+    if (error)
+        rd_kafka_error_destroy(error);
+    return err;
+}
+
+/* --- handing over --- */
+
+/* false: librdkafka is full; its reports will make room. */
+static bool hand_over_next(kafka *k, request *r)
+{
+    uint32_t i = r->produced;
+    slot *s = &r->slots[i];
+    rd_kafka_resp_err_t err;
+    sl_item item;
+
+    k->host->record(r->batch, i, &item);
+    s->index = i;
+    err = produce(k, &item, s);
+    if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return false;
+    r->produced++;
+    if (!err)
+        return true;
+    s->err = (int16_t)err;
+    s->is_done = s->is_ours = true;
+    r->done++;
+    if (request_must_turn_back(k, r, s))
+        request_turn_back(k, rd_kafka_err2str(err));
+    return true;
+}
+
+static void hand_over(kafka *k)
+{
+    for (request *r = k->requests; r; r = r->next) {
+        if (k->careful && r != k->requests)
+            return; /* alone: what is refused has nobody beside it */
+        if (k->careful && r->produced == 0)
+            r->is_alone = true;
+        while (r->produced < r->count) {
+            if (k->turning_back || !k->rk || !hand_over_next(k, r))
+                return;
+        }
+    }
+}
+
+void request_send(void *self, sl_batch *batch)
+{
+    kafka *k = self;
+    uint32_t count = k->host->count(batch);
+    request *r = calloc(1, sizeof *r + count * sizeof *r->slots), **last = &k->requests;
+
+    if (!r)
+        abort(); /* as the agent does */
+    r->batch = batch;
+    r->count = count;
+    while (*last)
+        last = &(*last)->next;
+    *last = r;
+    move_on(k);
+}
+
+/* --- turning back --- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void purge(kafka *k)
+{
+    int in_flight = k->is_broken || k->is_stopping ? RD_KAFKA_PURGE_F_INFLIGHT : 0;
+
+    if (k->rk)
+        (void)rd_kafka_purge(k->rk,
+                             RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING | in_flight);
+}
+
+/* What librdkafka never got needs no report. */
+static void call_back_waiting(request *r)
+{
+    for (; r->produced < r->count; r->produced++) {
+        slot *s = &r->slots[r->produced];
+
+        *s = (slot){.index = r->produced,
+                    .err = RD_KAFKA_RESP_ERR__PURGE_QUEUE,
+                    .is_done = true,
+                    .is_ours = true};
+        r->done++;
+    }
+}
+
+void request_turn_back(kafka *k, const char *words)
+{
+    if (!k->turning_back) {
+        snprintf(k->words, sizeof k->words, "%s", words);
+        uv_timer_start(k->timer, on_timer, EVERY_MS, EVERY_MS); /* what was on its way comes back */
+    }
+    k->turning_back = true;
+    purge(k);
+}
+
+static bool is_all_done(const kafka *k)
+{
+    for (const request *r = k->requests; r; r = r->next) {
+        if (r->done < r->count)
+            return false;
+    }
+    return true;
+}
+
+/* --- reports --- */
+
+static void answer_done(kafka *k)
+{
+    request **at = &k->requests, *r;
+
+    while ((r = *at)) {
+        if (r->done < r->count) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        if (k->careful && r->is_alone && !k->turning_back)
+            k->careful--;
+        request_answer(k, r);
+        free(r);
+    }
+}
+
+static void make_producer(kafka *k)
+{
+    if (producer_open(k) == 0)
+        uv_timer_stop(k->timer);
+    else
+        uv_timer_start(k->timer, on_timer, RETRY_MS, RETRY_MS);
+}
+
+/* All have turned back: they are answered, in their order, and come again. */
+static void turn_round(kafka *k)
+{
+    uv_timer_stop(k->timer);
+    answer_done(k);
+    k->turning_back = false;
+    if (!k->is_broken || k->is_stopping)
+        return;
+    producer_close(k, NULL, NULL);
+    make_producer(k);
+}
+
+static void move_on(kafka *k)
+{
+    if (!k->turning_back)
+        hand_over(k);
+    if (k->turning_back) {
+        for (request *r = k->requests; r; r = r->next)
+            call_back_waiting(r);
+    }
+    if (k->turning_back && is_all_done(k))
+        turn_round(k);
+    else if (!k->turning_back)
+        answer_done(k);
+}
+
+void request_ready(void *self)
+{
+    kafka *k = self;
+
+    if (k->rk)
+        producer_poll(k);
+    if (k->turning_back)
+        purge(k);
+    move_on(k);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    kafka *k = timer->data;
+
+    if (!k->rk)
+        make_producer(k);
+    request_ready(k);
+}
+
+/* --- the end --- */
+
+static void on_ended(void *arg)
+{
+    kafka *k = arg;
+
+    for (request *r = k->requests; r; r = r->next) {
+        for (uint32_t i = 0; i < r->count; i++) {
+            if (!r->slots[i].is_done)
+                r->slots[i] =
+                    (slot){.index = i, .err = RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, .is_done = true};
+        }
+        r->done = r->count;
+    }
+    turn_round(k);
+}
+
+/* Some are with a broker that does not take them from our hands: without the producer, nobody
+ * looks at them any more. */
+static void on_stop_over(uv_timer_t *timer)
+{
+    kafka *k = timer->data;
+
+    if (k->rk)
+        producer_poll(k);
+    if (k->requests && k->rk)
+        producer_close(k, on_ended, k);
+    uv_timer_stop(k->timer);
+}
+
+void request_cancel(void *self)
+{
+    kafka *k = self;
+
+    k->is_stopping = true;
+    request_turn_back(k, "the agent stops");
+    uv_timer_start(k->timer, on_stop_over, STOP_MS, 0);
+    request_ready(k);
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    free(timer);
+}
+
+void request_close(void *self)
+{
+    kafka *k = self;
+
+    if (k->rk)
+        producer_close(k, NULL, NULL);
+    free(k->topics);
+    k->topics = NULL;
+    uv_close((uv_handle_t *)k->timer, on_timer_closed);
+}

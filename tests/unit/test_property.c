@@ -1,0 +1,61 @@
+/* test_property.c - properties of librdkafka that would break a promise are refused. */
+#include "property.h"
+
+#include "unit.h"
+
+static const struct {
+    const char *name;
+    bool allowed;
+} rows[] = {
+    {"linger.ms", true},
+    {"batch.size", true},
+    {"queue.buffering.max.messages", true},
+    {"socket.keepalive.enable", true},
+    {"ssl.cipher.suites", true},
+    {"no.such.property", true}, /* librdkafka says so itself */
+    {"maximum", true},
+    {"cb", true},
+    {"acks", false},
+    {"request.required.acks", false},
+    {"enable.idempotence", false},
+    {"enable.gapless.guarantee", false},
+    {"transactional.id", false},
+    {"message.timeout.ms", false},
+    {"delivery.timeout.ms", false},
+    {"retries", false},
+    {"message.send.max.retries", false},
+    {"max.in.flight", false},
+    {"max.in.flight.requests.per.connection", false},
+    {"queuing.strategy", false},
+    {"delivery.report.only.error", false},
+    {"bootstrap.servers", false},
+    {"metadata.broker.list", false},
+    {"compression.codec", false},
+    {"compression.type", false},
+    {"compression.level", false},
+    {"partitioner", false},
+    {"security.protocol", false},
+    {"ssl.ca.location", false},
+    {"ssl.key.pem", false},
+    {"ssl.engine.location", false},
+    {"enable.ssl.certificate.verification", false},
+    {"sasl.password", false},
+    {"sasl.mechanisms", false},
+    {"sasl.kerberos.kinit.cmd", false},
+    {"plugin.library.paths", false},
+    {"test.mock.num.brokers", false},
+    {"dr_msg_cb", false},
+    {"opaque", false},
+    {"debug", false},
+};
+
+START_TEST(says_which_may_be_set)
+{
+    const char *why = property_refusal(rows[_i].name);
+
+    ck_assert_int_eq(why == NULL, rows[_i].allowed);
+    ck_assert(!why || *why);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(says_which_may_be_set, rows))
