@@ -8,7 +8,7 @@
 #         format     clang-format has nothing to change
 #         unit       unit tests and fuzz corpora, under ASan and UBSan
 #         e2e        the real binary of that build, on scratch log trees
-#         servers    the release build with real OpenSearch and Elasticsearch, from packages
+#         servers    the release build with real OpenSearch, Elasticsearch and Kafka, from packages
 #         quickstart the first thing a user runs shows what it promises
 #         tsan       unit tests under TSan: most run a pool thread beside the loop
 #         valgrind   unit tests in an optimised build
@@ -157,8 +157,8 @@ run_e2e() {
 }
 
 run_servers() {
-    check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front || return
-    build_release && folder=tests/integration run_python release test_search.py
+    check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front kafka-4 || return
+    build_release && folder=tests/integration run_python release test_search.py test_kafka.py
 }
 
 run_quickstart() {

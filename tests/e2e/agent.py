@@ -29,7 +29,7 @@ from pathlib import Path
 import check
 from programs import KUBELET, SLUICE
 
-PATIENCE = 120  # seconds
+PATIENCE = int(os.environ.get("X_PATIENCE", 120))  # seconds
 LONG = os.environ.get("SLUICE_E2E_LONG", "0") != "0"
 KEEP = os.environ.get("SLUICE_E2E_KEEP", "0") != "0"
 MIB = 1 << 20
