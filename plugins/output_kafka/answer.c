@@ -41,8 +41,7 @@ bool request_must_turn_back(kafka *k, const request *r, const slot *s)
 {
     switch (verdict_of(s->err)) {
     case VERDICT_AGAIN:
-        k->is_broken = k->is_broken || s->err == RD_KAFKA_RESP_ERR__FATAL;
-        return !k->turning_back || k->is_broken;
+        return !k->turning_back || !k->is_broken;
     case VERDICT_TOO_LARGE:
         return !s->is_ours;
     case VERDICT_HELD:

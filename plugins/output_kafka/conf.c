@@ -50,8 +50,6 @@ static void set_promises(maker *m)
 {
     static const char *const fixed[][2] = {
         {"message.timeout.ms", "0"}, /* again, without end */
-        {"enable.gapless.guarantee", "false"},
-        {"queuing.strategy", "fifo"},
         {"linger.ms", "50"},
         {"message.max.bytes", "1000000000"},           /* what the broker takes is for it to say */
         {"queue.buffering.max.kbytes", "2147483647"},  /* the host bounds it, in bytes */

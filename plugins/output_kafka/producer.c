@@ -146,16 +146,12 @@ static void note_error(kafka *k, rd_kafka_resp_err_t err, const char *text)
 
 static void on_error(kafka *k, rd_kafka_event_t *event)
 {
-    char why[KAFKA_WORDS];
+    const char *text = rd_kafka_event_error_string(event);
 
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__FATAL) {
-        note_error(k, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
-        return;
-    }
-    (void)rd_kafka_fatal_error(k->rk, why, sizeof why);
-    k->host->log(k->host, SL_LOG_WARN, "the producer is made anew: %s", why);
-    k->is_broken = true;
-    request_turn_back(k, why);
+    if (rd_kafka_fatal_error(k->rk, NULL, 0))
+        request_turn_back(k, text);
+    else
+        note_error(k, rd_kafka_event_error(event), text);
 }
 
 /* What librdkafka says of a connection comes as an error as well. */

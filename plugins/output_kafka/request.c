@@ -155,8 +155,20 @@ static void call_back_waiting(request *r)
     }
 }
 
+/* After such an error a producer takes nothing any more. */
+static void note_fatal(kafka *k)
+{
+    char why[KAFKA_WORDS];
+
+    if (k->is_broken || !k->rk || !rd_kafka_fatal_error(k->rk, why, sizeof why))
+        return;
+    k->is_broken = true;
+    k->host->log(k->host, SL_LOG_WARN, "the producer is made anew: %s", why);
+}
+
 void request_turn_back(kafka *k, const char *words)
 {
+    note_fatal(k);
     if (!k->turning_back) {
         snprintf(k->words, sizeof k->words, "%s", words);
         uv_timer_start(k->timer, on_timer, EVERY_MS, EVERY_MS); /* what was on its way comes back */

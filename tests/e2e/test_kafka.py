@@ -236,39 +236,62 @@ class Refusals(Case):
         agent.until("a dead letter", self.letters)
         self.assert_stops(sluice)
 
-    def refused_topic(self, error, **output):
-        self.cluster.do("topic-error", "t-bad", error)
-        bad, good = Log(self.pods, "bad"), Log(self.pods, "good")
-        bad.put(*map(str, range(10)))
-        good.put("good")
-        sluice = self.sluice(topic="t-%{kubernetes.pod.name}", **output)
-        sluice.start()
-        self.wait(1, "t-good")
-        return sluice, bad, good
+    def texts(self, messages):
+        return [json.loads(message["payload"])["message"] for message in messages]
 
-    def assert_held(self, error, words):
-        """Its container waits and says so, others flow; later it comes whole and in order."""
-        sluice, bad, good = self.refused_topic(error)
+    def topics(self, **output):
+        """Two containers, each with a topic of its own."""
+        self.cluster.do("topic", "t-good", 1)
+        self.bad, self.good = Log(self.pods, "bad"), Log(self.pods, "good")
+        return self.sluice(topic="t-%{kubernetes.pod.name}", **output)
+
+    def assert_held(self, sluice, words):
+        """Its container waits and says so, others flow."""
         agent.until("the reason", lambda: words in Path(sluice.life.log).read_text())
-        bad.put(*map(str, range(10, 20)))
-        good.put("more")
+        self.bad.put(*map(str, range(10, 20)))
+        self.good.put("more")
         self.wait(2, "t-good")
-        self.cluster.do("topic-error", "t-bad", 0)
+
+    def assert_released(self, sluice):
+        """Later it comes whole and in order."""
         got = self.wait(20, "t-bad")
         self.assert_stops(sluice)
-        self.assertEqual([json.loads(m["payload"])["message"] for m in got], list(map(str, range(20))))
+        self.assertEqual(self.texts(got), list(map(str, range(20))))
 
     def test_t_kaf_07_unknown_topic(self):
-        self.assert_held(kafka.UNKNOWN_TOPIC, "UNKNOWN_TOPIC")
+        self.cluster.do("topic-error", "t-bad", kafka.UNKNOWN_TOPIC)
+        sluice = self.topics()
+        self.bad.put(*map(str, range(10)))
+        self.good.put("good")
+        sluice.start()
+        self.wait(1, "t-good")
+        self.assert_held(sluice, "UNKNOWN_TOPIC")
+        self.cluster.do("topic-error", "t-bad", 0)
+        self.assert_released(sluice)
 
     def test_topic_that_is_forbidden(self):
-        self.assert_held(kafka.FORBIDDEN, "AUTHORIZATION")
+        """The first requests are that topic's alone."""
+        self.cluster.do("topic", "t-bad", 1)
+        self.cluster.do("error", kafka.PRODUCE, kafka.FORBIDDEN, 1)
+        sluice = self.topics(retry={"initial": "20ms", "max": "3s"})
+        self.bad.put(*map(str, range(10)))
+        sluice.start()
+        agent.until("the reason", lambda: "AUTHORIZATION" in Path(sluice.life.log).read_text())
+        self.good.put("good")
+        self.assert_held(sluice, "AUTHORIZATION")
+        self.assert_released(sluice)
 
     def test_fallback_topic(self):
-        sluice, _, _ = self.refused_topic(kafka.FORBIDDEN, fallback_topic="logs")
+        self.cluster.do("topic-error", "t-bad", kafka.UNKNOWN_TOPIC)
+        sluice = self.topics(fallback_topic="logs")
+        self.bad.put(*map(str, range(10)))
+        self.good.put("good")
+        sluice.start()
         got = self.wait(10)
+        self.wait(1, "t-good")
         self.assert_stops(sluice)
-        self.assertEqual([json.loads(m["payload"])["message"] for m in got], list(map(str, range(10))))
+        self.assertEqual(self.texts(got), list(map(str, range(10))))
+        self.assertEqual(self.texts(self.messages("t-good")), ["good"])
 
 
 class Bounds(Case):
