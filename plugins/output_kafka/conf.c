@@ -16,26 +16,23 @@
 typedef struct maker {
     const kafka *k;
     rd_kafka_conf_t *conf;
+    sl_mistake_fn *mistake;
+    void *arg;
     bool failed;
 } maker;
 
-static void refuse(maker *m, const char *option, const char *name, const char *why)
+static void refuse(maker *m, const char *option, const char *why)
 {
-    m->k->host->log(m->k->host, SL_LOG_ERROR, "%s%s: %s", option, name, why);
+    m->mistake(m->arg, option, why);
     m->failed = true;
-}
-
-static void set_from(maker *m, const char *option, const char *name, const char *value)
-{
-    char why[KAFKA_WORDS];
-
-    if (rd_kafka_conf_set(m->conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK)
-        refuse(m, option, name, why);
 }
 
 static void set(maker *m, const char *name, const char *value)
 {
-    set_from(m, "", name, value);
+    char why[KAFKA_WORDS];
+
+    if (rd_kafka_conf_set(m->conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK)
+        refuse(m, "librdkafka", why);
 }
 
 static void set_if_given(maker *m, const char *name, const char *value)
@@ -75,11 +72,11 @@ static void set_brokers(maker *m)
 
     for (size_t i = 0; i < brokers->count; i++) {
         if (!*brokers->items[i] || strpbrk(brokers->items[i], ", /"))
-            refuse(m, "brokers: ", brokers->items[i], "a broker is HOST:PORT");
+            refuse(m, "brokers", "one of them is not HOST:PORT");
         len += strlen(brokers->items[i]) + 1;
     }
     if (brokers->count == 0)
-        refuse(m, "brokers", "", "there is none");
+        refuse(m, "brokers", "there is none");
     list = calloc(1, len);
     if (!list)
         abort(); /* as the agent does */
@@ -103,7 +100,7 @@ static void set_shape(maker *m)
     set(m, "compression.codec", codecs[k->compression]);
     set(m, "partitioner", partitioners[k->partitioner]);
     if (k->compression == 1 && level > 9)
-        refuse(m, "compression_level", "", "gzip has 1 to 9");
+        refuse(m, "compression_level", "gzip has 1 to 9");
     snprintf(text, sizeof text, "%u", (unsigned)level);
     set(m, "compression.level", text);
 }
@@ -131,13 +128,14 @@ char *kafka_password_new(const kafka *k)
     return NULL;
 }
 
+/* Nobody looks at files before the output opens. */
 static void set_password(maker *m)
 {
     const kafka *k = m->k;
-    char *text = *k->password_file ? kafka_password_new(k) : NULL;
+    char *text = *k->password_file && k->host ? kafka_password_new(k) : NULL;
 
-    if (*k->password_file && !text)
-        refuse(m, "sasl.password_file", "", strerror(errno));
+    if (*k->password_file && k->host && !text)
+        refuse(m, "sasl.password_file", strerror(errno));
     set_if_given(m, "sasl.password", text ? text : k->password);
     free(text);
 }
@@ -149,9 +147,9 @@ static void set_login(maker *m)
     bool has_password = *k->password || *k->password_file;
 
     if (*k->password && *k->password_file)
-        refuse(m, "sasl", "", "give a password or its file, not both");
+        refuse(m, "sasl", "give a password or its file, not both");
     if ((k->mechanism > 0) != (*k->user && has_password) || !*k->user != !has_password)
-        refuse(m, "sasl", "", "mechanism, user and password belong together");
+        refuse(m, "sasl", "mechanism, user and password belong together");
     if (k->mechanism == 0 || m->failed)
         return;
     set(m, "sasl.mechanism", mechanisms[k->mechanism]);
@@ -169,11 +167,11 @@ static void set_tls(maker *m)
 
     set(m, "security.protocol", protocols[k->mechanism > 0][is_on]);
     if (!is_on && is_set)
-        refuse(m, "tls", "", "it has settings, and tls.enabled is false");
+        refuse(m, "tls", "it has settings, and tls.enabled is false");
     if (!is_on)
         return;
     if (*k->key_file && !*k->cert_file)
-        refuse(m, "tls.key_file", "", "there is no tls.cert_file that it belongs to");
+        refuse(m, "tls.key_file", "there is no tls.cert_file that it belongs to");
     set_if_given(m, "ssl.ca.location", k->ca_file);
     set_if_given(m, "ssl.certificate.location", k->cert_file);
     set_if_given(m, "ssl.key.location", *k->key_file ? k->key_file : k->cert_file);
@@ -184,26 +182,32 @@ static void set_tls(maker *m)
 
 /* --- all of it --- */
 
+/* librdkafka may say another name of the same property. */
+static void set_property(maker *m, const char *name, const char *value)
+{
+    const char *refusal = property_refusal(name);
+    char why[KAFKA_WORDS], text[2 * KAFKA_WORDS];
+
+    if (!refusal && rd_kafka_conf_set(m->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+        return;
+    snprintf(text, sizeof text, "%s: %s", name, refusal ? refusal : why);
+    refuse(m, "librdkafka", text);
+}
+
 static void set_properties(maker *m)
 {
     const sl_pairs *pairs = &m->k->properties;
 
-    for (size_t i = 0; i < pairs->count; i++) {
-        const char *why = property_refusal(pairs->names[i]);
-
-        if (why)
-            refuse(m, "librdkafka.", pairs->names[i], why);
-        else
-            set_from(m, "librdkafka.", pairs->names[i], pairs->values[i]);
-    }
+    for (size_t i = 0; i < pairs->count; i++)
+        set_property(m, pairs->names[i], pairs->values[i]);
 }
 
-rd_kafka_conf_t *kafka_conf_new(const kafka *k)
+rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *arg)
 {
-    maker m = {.k = k, .conf = rd_kafka_conf_new()};
+    maker m = {.k = k, .conf = rd_kafka_conf_new(), .mistake = mistake, .arg = arg};
 
     if (k->acks != 0 && k->idempotence)
-        refuse(&m, "acks", "", "an idempotent producer needs all; set idempotence: false as well");
+        refuse(&m, "acks", "an idempotent producer needs all; set idempotence: false as well");
     set_promises(&m);
     set_brokers(&m);
     set_shape(&m);

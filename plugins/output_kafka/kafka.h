@@ -77,8 +77,9 @@ typedef struct kafka {
     uv_timer_t *timer;       /* while turning back, or without a producer */
 } kafka;
 
-/* conf.c: settings for a producer, from the options. NULL: it was said what is wrong. */
-rd_kafka_conf_t *kafka_conf_new(const kafka *k);
+/* conf.c: settings for a producer, from the options. Files are looked at only when k->host is there.
+ * NULL: `mistake` was told what is wrong. */
+rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *arg);
 /* What password_file holds now, to be freed; NULL: errno says why nothing. */
 char *kafka_password_new(const kafka *k);
 

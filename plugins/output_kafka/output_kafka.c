@@ -23,15 +23,25 @@ static bool is_template(const char *text)
     return strstr(text, "%{");
 }
 
-static sl_err check_topic(const sl_host *host, const char *option, const char *text)
+static void check_topic(const char *option, const char *text, sl_mistake_fn *mistake, void *arg)
 {
-    if (!*text || is_template(text) || topic_name_is_valid(text))
-        return 0;
-    host->log(host, SL_LOG_ERROR,
-              "%s: \"%s\" is no name of a topic: it may have letters, digits, dots, dashes and "
-              "underscores, 249 at most",
-              option, text);
-    return SL_E_CONFIG;
+    if (*text && !is_template(text) && !topic_name_is_valid(text))
+        mistake(arg, option,
+                "it is no name of a topic: letters, digits, dots, dashes and underscores, 249 at "
+                "most");
+}
+
+static void check(const void *self, sl_mistake_fn *mistake, void *arg)
+{
+    const kafka *k = self;
+    rd_kafka_conf_t *conf = kafka_conf_new(k, mistake, arg);
+
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    if (!*k->topic)
+        mistake(arg, "topic", "it is empty");
+    check_topic("topic", k->topic, mistake, arg);
+    check_topic("fallback_topic", k->fallback_topic, mistake, arg);
 }
 
 /* What a message carries beside its value. */
@@ -60,15 +70,7 @@ static sl_err kafka_open(void *self, const sl_host *host)
     sl_err err;
 
     k->host = host;
-    if (!*k->topic) {
-        host->log(host, SL_LOG_ERROR, "topic: it is empty");
-        return SL_E_CONFIG;
-    }
-    err = check_topic(host, "topic", k->topic);
-    if (!err)
-        err = check_topic(host, "fallback_topic", k->fallback_topic);
-    if (!err)
-        err = producer_open(k);
+    err = producer_open(k);
     if (err)
         return err;
     choose_extras(k);
@@ -147,5 +149,6 @@ SL_PLUGIN(kafka) = {
             .fallback = "fallback_topic",
             .flags = SL_WANTS_TIMESTAMP,
             .make_target = make_target,
+            .check = check,
         },
 };

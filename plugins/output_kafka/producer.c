@@ -19,9 +19,16 @@ static void wake_host(rd_kafka_t *rk, void *arg)
     k->host->wake(k->host);
 }
 
+static void log_mistake(void *arg, const char *option, const char *text)
+{
+    const kafka *k = arg;
+
+    k->host->log(k->host, SL_LOG_ERROR, "%s: %s", option, text);
+}
+
 sl_err producer_open(kafka *k)
 {
-    rd_kafka_conf_t *conf = kafka_conf_new(k);
+    rd_kafka_conf_t *conf = kafka_conf_new(k, log_mistake, k);
     char why[KAFKA_WORDS];
 
     if (!conf)
