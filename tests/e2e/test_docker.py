@@ -44,7 +44,7 @@ class Docker(agent.Case):
         found = []
         for life in self.sluice.lives:
             with open(life.output, "rb") as f:
-                found += [json.loads(line) for line in f if line.endswith(b"\n")]
+                found += [json.loads(line) for line in f.read().split(b"\n")[:-1]]
         return found
 
     def texts(self):

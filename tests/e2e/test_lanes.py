@@ -61,7 +61,7 @@ class Lanes(agent.Agent):
         for path in dict.fromkeys(life.paths[name] for life in self.lives if name in life.paths):
             if os.path.isfile(path):
                 with open(path, "rb") as f:
-                    found += [json.loads(line) for line in f if line.endswith(b"\n")]
+                    found += [json.loads(line) for line in f.read().split(b"\n")[:-1]]
         return found
 
     def messages(self, name):

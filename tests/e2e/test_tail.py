@@ -77,7 +77,7 @@ class Tail(agent.Case):
         found = []
         for life in self.sluice.lives:
             with open(life.output, "rb") as f:
-                found += [json.loads(line) for line in f if line.endswith(b"\n")]
+                found += [json.loads(line) for line in f.read().split(b"\n")[:-1]]
         return found
 
     def wait(self, count):
