@@ -73,7 +73,7 @@ static bool on_ended(void *arg, sl_tail *t)
 static void on_lost(void *arg, sl_tail *t, const sl_generation *g, uint64_t from, uint64_t to)
 {
     (void)arg, (void)t, (void)g, (void)from, (void)to;
-    SL_ASSERT(!"nothing was taken away");
+    SL_ASSERT(false); /* nothing was taken away */
 }
 
 static void on_warmed(void *arg, sl_tail *t)
