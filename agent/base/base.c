@@ -1,6 +1,7 @@
 /* base.c - see base.h. */
 #include "base/base.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,4 +98,18 @@ const char *sl_strerror(sl_err err)
     default: /* uv_strerror() allocates for each errno that it does not know, as EDQUOT or ESTALE */
         return strerror(-err);
     }
+}
+
+sl_err sl_write_all(int fd, sl_slice bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n ? -errno : UV_EIO;
+        bytes = sl_slice_from(bytes, (size_t)n);
+    }
+    return 0;
 }

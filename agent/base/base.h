@@ -31,6 +31,9 @@ char *sl_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *sl_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 char *sl_format(const char *format, ...) SL_PRINTF(1, 2) __attribute__((malloc, returns_nonnull));
 
+/* All of it, to a descriptor that waits. */
+SL_MUST_USE sl_err sl_write_all(int fd, sl_slice bytes);
+
 /* By chance; for spreading, not for secrets. */
 uint64_t sl_random(void);
 

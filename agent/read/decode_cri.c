@@ -6,11 +6,10 @@
  * for offsets that are not zero. */
 #include "read/decode_cri.h"
 
-#define MINUTE_LEN 16                 /* 2026-11-23T04:29 */
-#define SECOND_LEN 19                 /* 2026-11-23T04:29:00 */
-#define FRACTION   20                 /* where its digits start */
-#define HEADER_LEN (SL_TIME_LEN + 10) /* the shortest with nine digits: " stdout F " */
-#define DAY_S      86400
+#define MINUTE_LEN 16                  /* 2026-11-23T04:29 */
+#define SECOND_LEN 19                  /* 2026-11-23T04:29:00 */
+#define FRACTION   20                  /* where its digits start */
+#define HEADER_LEN (SL_TIME_LEN + 10)  /* the shortest with nine digits: " stdout F " */
 #define END_S      INT64_C(9214646400) /* 2262-01-01: the last year that ns can hold whole */
 
 static inline bool is_digit(char c)
@@ -82,23 +81,6 @@ static bool is_second(const char *p)
     return p[0] == ':' && seconds >= 0 && seconds < 60;
 }
 
-/* Days from 1970-01-01 to a date; years begin in March, so that the leap day is their last. */
-static int64_t days_before(int year, int month, int day)
-{
-    int y = month > 2 ? year : year - 1, m = (month + 9) % 12;
-
-    return (int64_t)y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
-}
-
-/* Of SL_TIME_LEN bytes that are known to be a time. */
-static int64_t utc_ns(const char *p)
-{
-    int64_t s = days_before(number(p, 4), number(p + 5, 2), number(p + 8, 2)) * DAY_S;
-
-    s += number(p + 11, 2) * 3600 + number(p + 14, 2) * 60 + number(p + 17, 2);
-    return s * 1000000000 + number(p + FRACTION, 9);
-}
-
 /* "+hh:mm" or "-hh:mm" at p: takes it off the time in `out`. Returns what follows it, or NULL. */
 static const char *apply_offset(const char *p, const char *end, char out[SL_TIME_LEN])
 {
@@ -114,7 +96,7 @@ static const char *apply_offset(const char *p, const char *end, char out[SL_TIME
     if (hours == 0 && minutes == 0)
         return p + 6; /* as conmon writes UTC */
     offset_s = hours * 3600 + minutes * 60;
-    ns = utc_ns(out) - (p[0] == '-' ? -offset_s : offset_s) * 1000000000;
+    ns = sl_time_read(out) - (p[0] == '-' ? -offset_s : offset_s) * 1000000000;
     if (ns < 0 || ns >= END_S * 1000000000)
         return NULL;
     sl_time_format(out, ns);
@@ -222,5 +204,5 @@ int64_t sl_cri_time_ns(const char time[SL_TIME_LEN])
     char minute[MINUTE_LEN] = {0}, out[SL_TIME_LEN];
     const char *end = time + SL_TIME_LEN;
 
-    return read_time(time, end, minute, out) == end ? utc_ns(out) : 0;
+    return read_time(time, end, minute, out) == end ? sl_time_read(out) : 0;
 }

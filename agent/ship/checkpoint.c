@@ -189,18 +189,6 @@ sl_err sl_checkpoint_load(sl_checkpoint *c, sl_snapshot **out, bool *fresh)
 
 /* --- write --- */
 
-static sl_err write_all(int fd, sl_slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        bytes = sl_slice_from(bytes, n < 0 ? 0 : (size_t)n);
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
 static sl_err write_aside(int dir, sl_slice bytes)
 {
     int fd = openat(dir, "checkpoint.tmp",
@@ -209,7 +197,9 @@ static sl_err write_aside(int dir, sl_slice bytes)
 
     if (fd < 0)
         return -errno;
-    err = write_all(fd, bytes);
+    err = sl_write_all(fd, bytes);
+    if (!err && fsync(fd) < 0)
+        err = -errno;
     if (close(fd) < 0 && !err)
         err = -errno;
     return err;

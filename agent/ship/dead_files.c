@@ -138,20 +138,6 @@ static sl_err sync_folder_of(const char *path)
     return err;
 }
 
-static sl_err write_all(int fd, sl_slice text)
-{
-    while (text.len > 0) {
-        ssize_t n = write(fd, text.ptr, text.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n ? -errno : UV_EIO;
-        text = sl_slice_from(text, (size_t)n);
-    }
-    return 0;
-}
-
 /* Who calls this may not be who the agent runs as: the file stays its owner's. */
 static sl_err write_aside(const sl_dead_file *f, const char *aside, sl_slice text)
 {
@@ -161,7 +147,7 @@ static sl_err write_aside(const sl_dead_file *f, const char *aside, sl_slice tex
 
     if (fd < 0)
         return -errno;
-    err = write_all(fd, text);
+    err = sl_write_all(fd, text);
     if (!err && (stat(f->path, &st) || fchown(fd, st.st_uid, st.st_gid) || fsync(fd)))
         err = -errno;
     close(fd);
