@@ -132,6 +132,7 @@ static sl_err open_lane(sl_agent *a, const sl_output_config *o, sl_lane **out)
                     .terminal = terminal,
                     .colour = terminal && !(no_colour && *no_colour),
                     .timestamp = o->plugin->output.flags & SL_WANTS_TIMESTAMP,
+                    .stamp = o->stamp,
                     .constants = {.node = a->config->node,
                                   .cluster = a->config->cluster,
                                   .fields = {&a->config->fields, &o->fields}},
@@ -140,6 +141,9 @@ static sl_err open_lane(sl_agent *a, const sl_output_config *o, sl_lane **out)
                    .plugin = o->plugin,
                    .self = o->self,
                    .encoding = sl_encoding_names[o->encoding],
+                   .facts = sl_encoding_has_place((sl_encoding)o->encoding, (sl_schema)o->schema)
+                                ? SL_VALUE_HAS_PLACE
+                                : 0,
                    .retry_initial_ms = o->retry_initial_ms,
                    .retry_max_ms = o->retry_max_ms,
                    .retry_limit = o->retry_limit,

@@ -100,6 +100,39 @@ static void fill_plugin(const sl_options *o, const sl_yaml *node, const sl_outpu
         out->plugin->output.check(out->self, on_plugin_mistake, &(plugin_check){o, node});
 }
 
+/* Why its records cannot have such a time, or NULL. */
+static const char *stamp_mistake(const sl_output_config *out, const sl_stamp *stamp)
+{
+    if (out->encoding != SL_ENCODING_JSON && out->encoding != SL_ENCODING_MSGPACK)
+        return "in this encoding a value is the message alone: take json or msgpack";
+    if (stamp->form >= SL_STAMPS)
+        return "its plugin asks for a form of time that this sluice does not know";
+    if (!sl_stamp_is_name(stamp->name))
+        return "is no name for the time: write 1 to 64 letters, digits, @ _ or -";
+    if (sl_schema_has((sl_schema)out->schema, stamp->name))
+        return "is the name of another field in this schema: take another one";
+    return NULL;
+}
+
+/* The form and the name that the output has for the time in a value. */
+static void read_stamp(const sl_options *o, const sl_yaml *node, sl_output_config *out)
+{
+    const char *own = sl_schema_time((sl_schema)out->schema), *why;
+    sl_stamp stamp = {.name = ""};
+    sl_spot at = sl_spot_of(node, "timestamp.key");
+
+    if (out->plugin->output.stamp)
+        stamp.form = out->plugin->output.stamp(out->self, &stamp.name);
+    if (!stamp.name || !*stamp.name)
+        stamp.name = own;
+    if (stamp.form == SL_STAMP_RFC3339 && !strcmp(stamp.name, own))
+        return;
+    why = stamp_mistake(out, &stamp);
+    if (why)
+        sl_mistake(o->mistakes, &at, "%stimestamp: %s", o->who, why);
+    out->stamp = stamp;
+}
+
 static void read_options(sl_reading *r, const sl_yaml *node, const sl_option *type_rows,
                          const sl_plugin *p, sl_output_config *out)
 {
@@ -116,6 +149,7 @@ static void read_options(sl_reading *r, const sl_yaml *node, const sl_option *ty
     sl_options_fill(&o, rows, out, node);
     fill_plugin(&o, node, out);
     out->encoding = (int)encoding_of(p, out->encoding);
+    read_stamp(&o, node, out);
     if (!out->name)
         out->name = p->name; /* it was wrong; the checks want one to speak of */
     sl_check_output(&o, node, out);

@@ -54,6 +54,7 @@ typedef struct sl_output_config {
     int encoding;             /* sl_encoding */
     int schema;               /* sl_schema */
     sl_frame_templates frame; /* owned */
+    sl_stamp stamp;           /* name NULL: the schema's own time */
     uint64_t max_bytes, max_records, max_age_ms;
     uint64_t max_in_flight;
     uint64_t retry_initial_ms, retry_max_ms, retry_limit;

@@ -42,15 +42,24 @@ static bool is_plain(const sl_template *t)
     return !t || t->count == 0 || (t->count == 1 && t->parts[0].kind == SL_PART_TEXT);
 }
 
+/* Behind the record's head. */
+static uint32_t find_stamp(const sl_encoder_options *o)
+{
+    bool msgpack = o->encoding == SL_ENCODING_MSGPACK;
+    size_t at = sl_stamp_time_at(&o->stamp, msgpack);
+
+    return at ? (uint32_t)(at + (msgpack ? 3 : strlen("{"))) : SL_NO_TIME;
+}
+
 static uint32_t find_time(const sl_encoder_options *o)
 {
     bool written = o->schema != SL_SCHEMA_FLUENTBIT || o->timestamp;
 
     if (!written || o->encoding == SL_ENCODING_TEXT || o->encoding == SL_ENCODING_RAW)
         return SL_NO_TIME;
-    if (o->encoding == SL_ENCODING_MSGPACK)
-        return o->schema == SL_SCHEMA_FLAT ? 14 : 15;
-    return o->schema == SL_SCHEMA_FLAT ? 14 : 15; /* JSON: {"timestamp":" */
+    if (o->stamp.name)
+        return find_stamp(o);
+    return o->schema == SL_SCHEMA_FLAT ? 14 : 15; /* JSON: {"timestamp":"; msgpack has as many */
 }
 
 sl_encoder *sl_encoder_new(const sl_encoder_options *o)
@@ -64,12 +73,14 @@ sl_encoder *sl_encoder_new(const sl_encoder_options *o)
     sl_encoder *e = sl_alloc(sizeof *e);
 
     e->options = *o;
+    if (o->schema == SL_SCHEMA_FLUENTBIT && !o->timestamp)
+        e->options.stamp.name = NULL; /* there is none */
     e->before = plain_text(f->before);
     e->after = plain_text(f->after);
     e->framed = f->target || f->key || !is_plain(f->before) || !is_plain(f->after);
     e->time = times[o->schema];
     e->close = closes[o->schema];
-    e->time_at = find_time(o);
+    e->time_at = find_time(&e->options);
     return e;
 }
 
@@ -139,17 +150,54 @@ static void add_facts(sl_field *fields, const sl_facts *facts, sl_schema schema)
         add_fact(fields, facts, names[i].fact, names[i].name);
 }
 
-/* Names that each record writes by itself. */
-static void reserve(sl_field *fields, sl_schema schema)
-{
-    static const char *const own[SL_SCHEMAS][7] = {
-        [SL_SCHEMA_ECS] = {"@timestamp", "message", "stream", "log.offset", "log.piece",
-                           "log.flags"},
-        [SL_SCHEMA_FLUENTBIT] = {"@timestamp", "log", "stream", "time"},
-        [SL_SCHEMA_FLAT] = {"timestamp", "message", "stream", "offset", "piece", "flags"}};
+/* Names that each record writes by itself; the first one is that of its time. */
+static const char *const own_names[SL_SCHEMAS][7] = {
+    [SL_SCHEMA_ECS] = {"@timestamp", "message", "stream", "log.offset", "log.piece", "log.flags"},
+    [SL_SCHEMA_FLUENTBIT] = {"@timestamp", "log", "stream", "time"},
+    [SL_SCHEMA_FLAT] = {"timestamp", "message", "stream", "offset", "piece", "flags"}};
 
-    for (const char *const *name = own[schema]; *name; name++)
+static void reserve(sl_field *fields, const sl_encoder_options *o)
+{
+    const char *const *name = own_names[o->schema];
+
+    sl_fields_reserve(fields, sl_str(o->stamp.name ? o->stamp.name : *name));
+    while (*++name)
         sl_fields_reserve(fields, sl_str(*name));
+}
+
+/* Is `name` that name, or the object in which it lies? */
+static bool begins_with(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+
+    return !strncmp(path, name, len) && (!path[len] || path[len] == '.');
+}
+
+const char *sl_schema_time(sl_schema schema)
+{
+    return own_names[schema][0];
+}
+
+bool sl_schema_has(sl_schema schema, const char *name)
+{
+    const naming *names = schema == SL_SCHEMA_FLAT ? flat_names : fluentbit_names;
+    size_t count = schema == SL_SCHEMA_FLAT ? sizeof flat_names / sizeof *names
+                                            : sizeof fluentbit_names / sizeof *names;
+    bool has = false;
+
+    for (const char *const *own = own_names[schema] + 1; *own; own++)
+        has = has || begins_with(*own, name);
+    for (size_t i = 0; schema != SL_SCHEMA_ECS && i < count; i++)
+        has = has || begins_with(names[i].name, name);
+    for (int i = 0; schema == SL_SCHEMA_ECS && i < SL_FACTS; i++)
+        has = has || begins_with(sl_fact_names[i], name);
+    return has;
+}
+
+bool sl_encoding_has_place(sl_encoding encoding, sl_schema schema)
+{
+    return (encoding == SL_ENCODING_JSON || encoding == SL_ENCODING_MSGPACK) &&
+           schema != SL_SCHEMA_FLUENTBIT;
 }
 
 /* Those that the output has for its target: a user's own come first. */
@@ -172,10 +220,10 @@ static sl_field *collect_fields(const sl_encoder_options *o, const sl_facts *fac
     sl_field *fields = sl_fields_new(schema == SL_SCHEMA_FLAT);
 
     if (schema != SL_SCHEMA_ECS) /* there, offset and flags have a place behind the generation */
-        reserve(fields, schema);
+        reserve(fields, o);
     add_facts(fields, facts, schema);
     if (schema == SL_SCHEMA_ECS)
-        reserve(fields, schema);
+        reserve(fields, o);
     add_constants(fields, facts);
     if (schema == SL_SCHEMA_ECS && framing)
         add_target_fields(fields, &o->frame, sl_framing_target(framing));
@@ -335,9 +383,13 @@ static inline char *put_head(char *out, const head *h)
 static inline char *put_json(char *out, const sl_encoder *e, const sl_block *block,
                              const sl_record *rec)
 {
-    out = put_head(out, &e->time);
-    out = sl_put(out, rec->time, SL_TIME_LEN);
-    out = SL_PUT(out, "\",\"message\":\"");
+    if (SL_UNLIKELY(e->options.stamp.name)) {
+        out = sl_stamp_put_json(SL_PUT(out, "{"), &e->options.stamp, rec->time);
+        out = SL_PUT(out, ",\"message\":\"");
+    } else {
+        out = sl_put(put_head(out, &e->time), rec->time, SL_TIME_LEN);
+        out = SL_PUT(out, "\",\"message\":\"");
+    }
     out = put_message(out, rec->text);
     out = put_stream(out, rec->stream);
     out = sl_put(out, block->bytes, block->len);
@@ -354,7 +406,10 @@ static char *put_fluentbit(char *out, const sl_encoder *e, const sl_block *block
 {
     sl_slice written = sl_time_written(rec);
 
-    if (e->options.timestamp) {
+    if (e->options.stamp.name) {
+        out = sl_stamp_put_json(SL_PUT(out, "{"), &e->options.stamp, rec->time);
+        out = SL_PUT(out, ",\"log\":\"");
+    } else if (e->options.timestamp) {
         out = sl_put(put_head(out, &e->time), rec->time, SL_TIME_LEN);
         out = SL_PUT(out, "\",\"log\":\"");
     } else {

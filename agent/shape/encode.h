@@ -24,6 +24,7 @@
 #define SL_SHAPE_ENCODE_H
 
 #include "shape/framing.h"
+#include "shape/stamp.h"
 
 typedef enum {
     SL_ENCODING_JSON,
@@ -45,9 +46,17 @@ typedef struct sl_encoder_options {
     bool terminal;  /* text: control bytes made visible, lest they are obeyed */
     bool colour;    /* text: each container has one of its own */
     bool timestamp; /* fluentbit: begins with @timestamp */
+    sl_stamp stamp; /* how that is written, and in the other schemas their time */
     sl_constants constants;
     sl_frame_templates frame; /* its halves not in msgpack */
 } sl_encoder_options;
+
+/* What it calls a record's time. */
+const char *sl_schema_time(sl_schema schema);
+/* Does a record of that schema have a field or an object of that name, beside its time? */
+bool sl_schema_has(sl_schema schema, const char *name);
+/* Do its records hold their place? */
+bool sl_encoding_has_place(sl_encoding encoding, sl_schema schema);
 
 /* What the options point at is borrowed while the encoder lives. */
 sl_encoder *sl_encoder_new(const sl_encoder_options *o);

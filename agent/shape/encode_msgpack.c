@@ -108,7 +108,9 @@ static char *put_fluentbit(char *out, const sl_encoder_options *o, const sl_reco
 {
     sl_slice written = sl_time_written(rec);
 
-    if (o->timestamp)
+    if (o->stamp.name)
+        out = sl_stamp_put_msgpack(out, &o->stamp, rec->time);
+    else if (o->timestamp)
         out = put_text(put_literal(out, "@timestamp"), rec->time, SL_TIME_LEN);
     out = put_message(put_literal(out, "log"), rec->text);
     out = put_stream(out, rec->stream);
@@ -117,9 +119,13 @@ static char *put_fluentbit(char *out, const sl_encoder_options *o, const sl_reco
 
 static char *put_elastic(char *out, const sl_encoder_options *o, const sl_record *rec)
 {
-    out = o->schema == SL_SCHEMA_ECS ? SL_PUT(out, "\xaa@timestamp\xbe")
-                                     : SL_PUT(out, "\xa9timestamp\xbe");
-    out = sl_put(out, rec->time, SL_TIME_LEN);
+    if (SL_UNLIKELY(o->stamp.name)) {
+        out = sl_stamp_put_msgpack(out, &o->stamp, rec->time);
+    } else {
+        out = o->schema == SL_SCHEMA_ECS ? SL_PUT(out, "\xaa@timestamp\xbe")
+                                         : SL_PUT(out, "\xa9timestamp\xbe");
+        out = sl_put(out, rec->time, SL_TIME_LEN);
+    }
     out = put_message(SL_PUT(out, "\xa7message"), rec->text);
     return put_stream(out, rec->stream);
 }

@@ -119,7 +119,7 @@ static void note_up(const sl_host *host, bool up, const char *reason)
     sl_hosting_up(hosting_of(host), up, reason);
 }
 
-void sl_hosting_init(sl_hosting *h, uv_loop_t *loop, const char *encoding)
+void sl_hosting_init(sl_hosting *h, uv_loop_t *loop, const char *encoding, uint64_t facts)
 {
     const sl_plugin *p = h->plugin;
 
@@ -141,6 +141,7 @@ void sl_hosting_init(sl_hosting *h, uv_loop_t *loop, const char *encoding)
         .data = get_data,
         .now_ms = now_ms,
         .up = note_up,
+        .facts = facts,
     };
     if (p->item_size && p->item_size != sizeof(sl_item))
         h->host.record = give_their_item;

@@ -29,7 +29,7 @@ typedef struct sl_hosting {
 } sl_hosting;
 
 /* plugin, self, name, clock, log, arg and the calls are filled in. */
-void sl_hosting_init(sl_hosting *h, uv_loop_t *loop, const char *encoding);
+void sl_hosting_init(sl_hosting *h, uv_loop_t *loop, const char *encoding, uint64_t facts);
 /* The instance is closed. Once its handles are, sl_hosting_fini(). */
 void sl_hosting_close(sl_hosting *h);
 void sl_hosting_fini(sl_hosting *h);

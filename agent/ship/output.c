@@ -330,7 +330,7 @@ static void set_up_hosting(sl_output *o)
                               .answered = on_all_answered,
                               .gave_up = on_gave_up};
     memcpy(o->hosting.self, with->self, with->plugin->self_size);
-    sl_hosting_init(&o->hosting, with->loop, with->encoding);
+    sl_hosting_init(&o->hosting, with->loop, with->encoding, with->facts);
 }
 
 static void on_whose(void *arg, const sl_account *a, sl_whose *out)

@@ -26,6 +26,7 @@ typedef struct sl_output_options {
     const sl_plugin *plugin;
     const void *self; /* plugin->self_size bytes with its options filled in; copied */
     const char *encoding;
+    uint64_t facts; /* sl_host.facts */
     uint64_t retry_initial_ms, retry_max_ms;
     uint64_t retry_limit;   /* 0: for ever */
     uint32_t max_in_flight; /* already bounded by the plugin's own */

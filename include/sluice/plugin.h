@@ -165,6 +165,12 @@ struct sl_host {
     /* Whether the far end can be reached, for status and metrics; copied. A batch that is delivered or
      * comes back says so by itself. */
     void (*up)(const sl_host *, bool up, const char *reason);
+    uint64_t facts; /* SL_VALUE_HAS_PLACE and so on */
+};
+
+/* sl_host.facts */
+enum {
+    SL_VALUE_HAS_PLACE = 1, /* generation, offset and piece stand in a record's value */
 };
 
 /* sl_output_ops.flags */
@@ -177,6 +183,15 @@ enum {
 /* Does this host have that member? Only for those that are younger than SL_PLUGIN_ABI's first day. */
 #define SL_HOST_HAS(host, member) \
     ((host)->size >= offsetof(sl_host, member) + sizeof((host)->member))
+
+/* How the time in a value is written. In msgpack, numbers are numbers. */
+typedef enum {
+    SL_STAMP_RFC3339, /* "2026-11-23T04:29:00.123456789Z" */
+    SL_STAMP_DOUBLE,  /* seconds since 1970: 1795408140.123456789 */
+    SL_STAMP_MICROS,  /* "2026-11-23T04:29:00.123456Z" */
+    SL_STAMP_MILLIS,  /* since 1970: 1795408140123 */
+    SL_STAMPS
+} sl_stamp_form;
 
 /* See sl_output_ops.check. */
 typedef void sl_mistake_fn(void *arg, const char *option, const char *text);
@@ -226,6 +241,10 @@ typedef struct sl_output_ops {
      * each of them right by itself, by `sluice check` as well: so nothing of the far end is asked.
      * `self` is not open. May be NULL. */
     void (*check)(const void *self, sl_mistake_fn *mistake, void *arg);
+    /* The form in which it wants the time in a value (a sl_stamp_form), and its name there, if
+     * *name, an empty text, is changed: else it is the schema's. NULL: RFC 3339, under that. `self` is
+     * filled in and not open; the name lives as long as it. */
+    uint32_t (*stamp)(const void *self, const char **name);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

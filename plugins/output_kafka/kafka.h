@@ -48,6 +48,8 @@ typedef struct topic {
 typedef struct kafka {
     sl_texts brokers;
     const char *topic, *fallback_topic, *key;
+    const char *time_key;
+    int time_format;
     int headers, partitioner, compression, acks;
     uint64_t compression_level;
     bool idempotence;

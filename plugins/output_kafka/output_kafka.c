@@ -48,10 +48,22 @@ static void check(const void *self, sl_mistake_fn *mistake, void *arg)
 static void choose_extras(kafka *k)
 {
     k->has_key = *k->key && strcmp(k->key, "none") != 0;
-    k->has_place = k->headers == 1 || (k->headers == 0 && !strcmp(k->host->encoding, "raw"));
+    k->has_place = k->headers == 1 || (k->headers == 0 && !(k->host->facts & SL_VALUE_HAS_PLACE));
     k->fallback = NULL;
     if (*k->fallback_topic && !is_template(k->fallback_topic))
         k->fallback = k->fallback_topic;
+}
+
+/* As consumers of other agents want it: what Fluent Bit calls iso8601 has microseconds, and its
+ * iso8601_ns is what everybody else has. */
+static uint32_t stamp(const void *self, const char **name)
+{
+    static const uint32_t forms[] = {SL_STAMP_RFC3339, SL_STAMP_DOUBLE, SL_STAMP_MICROS,
+                                     SL_STAMP_RFC3339, SL_STAMP_MILLIS};
+    const kafka *k = self;
+
+    *name = k->time_key;
+    return forms[k->time_format];
 }
 
 static void open_timer(kafka *k)
@@ -80,7 +92,8 @@ static sl_err kafka_open(void *self, const sl_host *host)
 
 /* --- the constant --- */
 
-#define AT(member) offsetof(kafka, member)
+#define AT(member)   offsetof(kafka, member)
+#define TIME_FORMATS "rfc3339|double|iso8601|iso8601_ns|epoch_ms"
 
 static const sl_option options[] = {
     {"brokers", SL_LIST, AT(brokers), NULL, "HOST:PORT of some of them; the others are asked for",
@@ -103,8 +116,10 @@ static const sl_option options[] = {
      0, 0},
     {"idempotence", SL_FLAG, AT(idempotence), "true",
      "false: what is sent again may be there twice", NULL, 0, 0},
-    {"timestamp.key", SL_UNBUILT, 0, "@timestamp", "its name in the value", NULL, 0, 0},
-    {"timestamp.format", SL_UNBUILT, 0, "rfc3339", "of that", NULL, 0, 0},
+    {"timestamp.key", SL_TEXT, AT(time_key), "",
+     "name of the time in a value; empty: the schema's, @timestamp or timestamp", NULL, 0, 0},
+    {"timestamp.format", SL_CHOICE, AT(time_format), "rfc3339",
+     "of that; double and epoch_ms are numbers, since 1970", TIME_FORMATS, 0, 0},
     {"tls.enabled", SL_CHOICE, AT(tls), "auto", "auto: where something else of tls is given",
      "auto|true|false", 0, 0},
     {"tls.ca_file", SL_TEXT, AT(ca_file), "", "authorities to trust; empty: the system's", NULL, 0,
@@ -150,5 +165,6 @@ SL_PLUGIN(kafka) = {
             .flags = SL_WANTS_TIMESTAMP,
             .make_target = make_target,
             .check = check,
+            .stamp = stamp,
         },
 };

@@ -656,8 +656,89 @@ START_TEST(says_where_the_time_stands)
 }
 END_TEST
 
+static const struct {
+    sl_schema schema;
+    bool timestamp;
+    sl_stamp stamp;
+    const char *begins;
+} stamps[] = {
+    {SL_SCHEMA_ECS, false, {"ts", SL_STAMP_RFC3339}, "{\"ts\":\"" TIME "\",\"message\":\"x\","},
+    {SL_SCHEMA_ECS, true, {"team", SL_STAMP_MILLIS}, "{\"team\":1795408140123,\"message\":"},
+    {SL_SCHEMA_FLAT, true, {"pods", SL_STAMP_MILLIS}, "{\"pods\":1795408140123,\"message\":"},
+    {SL_SCHEMA_FLUENTBIT, true, {"team", SL_STAMP_MILLIS}, "{\"team\":1795408140123,\"log\":"},
+    {SL_SCHEMA_FLUENTBIT, false, {"t", SL_STAMP_MILLIS}, "{\"log\":\"x\","}, /* it has none */
+};
+
+/* As the stamp says, in JSON and in msgpack; no constant field takes its name. */
+START_TEST(writes_the_time_as_it_is_asked_for)
+{
+    sl_encoder_options o = {.schema = stamps[_i].schema,
+                            .timestamp = stamps[_i].timestamp,
+                            .stamp = stamps[_i].stamp,
+                            .constants = {.node = "n1"}};
+    char *json = encode(&o, &in_file, (sl_record){.text = S("x")}), *packed;
+    char *name = sl_format("\"%s\":", stamps[_i].stamp.name), *first = strstr(json, name);
+
+    ck_assert_msg(!strncmp(json, stamps[_i].begins, strlen(stamps[_i].begins)), "%s", json);
+    ck_assert(!first || !strstr(first + 1, name));
+    ck_assert_int_eq(encoded.time != SL_NO_TIME, stamps[_i].stamp.form == SL_STAMP_RFC3339);
+    ck_assert(encoded.time == SL_NO_TIME || !memcmp(json + encoded.time, TIME, SL_TIME_LEN));
+    o.encoding = SL_ENCODING_MSGPACK;
+    packed = encode(&o, &in_file, (sl_record){.text = S("x")});
+    assert_packed_as((sl_slice){packed, encoded.len}, json);
+    ck_assert(encoded.time == SL_NO_TIME || !memcmp(packed + encoded.time, TIME, SL_TIME_LEN));
+    free(name);
+    free(json);
+    free(packed);
+}
+END_TEST
+
+static const struct {
+    sl_schema schema;
+    const char *name;
+    bool has;
+} fields[] = {
+    {SL_SCHEMA_ECS, "kubernetes", true},
+    {SL_SCHEMA_ECS, "log", true},
+    {SL_SCHEMA_ECS, "message", true},
+    {SL_SCHEMA_ECS, "@timestamp", false},
+    {SL_SCHEMA_ECS, "kube", false},
+    {SL_SCHEMA_ECS, "time", false},
+    {SL_SCHEMA_FLAT, "pod", true},
+    {SL_SCHEMA_FLAT, "offset", true},
+    {SL_SCHEMA_FLAT, "timestamp", false},
+    {SL_SCHEMA_FLAT, "kubernetes", false},
+    {SL_SCHEMA_FLUENTBIT, "time", true},
+    {SL_SCHEMA_FLUENTBIT, "kubernetes", true},
+    {SL_SCHEMA_FLUENTBIT, "timestamp", false},
+    {SL_SCHEMA_FLUENTBIT, "@timestamp", false},
+};
+
+START_TEST(knows_the_names_of_each_schema)
+{
+    ck_assert_int_eq(sl_schema_has(fields[_i].schema, fields[_i].name), fields[_i].has);
+}
+END_TEST
+
+/* Else an output gives it a place of its own. */
+START_TEST(knows_which_values_hold_their_place)
+{
+    for (int k = 0; k < SL_ENCODINGS * SL_SCHEMAS; k++) {
+        sl_encoder_options o = {.encoding = (sl_encoding)(k % SL_ENCODINGS),
+                                .schema = (sl_schema)(k / SL_ENCODINGS)};
+        char *got = encode(&o, &known, (sl_record){.text = S("x")});
+
+        ck_assert_int_eq(memmem(got, encoded.len, NAME, strlen(NAME)) != NULL,
+                         sl_encoding_has_place(o.encoding, o.schema));
+        free(got);
+    }
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(encodes_each_record, records), SL_ROWS(writes_each_schema, shapes),
-        SL_ROWS(msgpack_holds_what_json_does, shapes),
+        SL_ROWS(writes_the_time_as_it_is_asked_for, stamps),
+        SL_ROWS(knows_the_names_of_each_schema, fields),
+        SL_ONE(knows_which_values_hold_their_place), SL_ROWS(msgpack_holds_what_json_does, shapes),
         SL_ROWS(msgpack_and_raw_take_each_length, lengths), SL_ONE(says_where_the_time_stands),
         SL_ONE(escapes_all_values_and_leaves_empty_ones_out), SL_ROWS(writes_each_offset, offsets),
         SL_ROWS(escapes_each_message_at_each_place, messages),
