@@ -505,6 +505,11 @@ void sl_lane_look_at_output(const sl_lane *l, sl_lane_numbers *out)
     sl_output_look(l->output, &out->output);
 }
 
+const sl_output *sl_lane_output(const sl_lane *l)
+{
+    return l->output;
+}
+
 const char *sl_lane_name(const sl_lane *l)
 {
     return l->options.name;

@@ -126,5 +126,6 @@ typedef struct sl_lane_numbers {
 } sl_lane_numbers;
 
 void sl_lane_look_at_output(const sl_lane *l, sl_lane_numbers *out);
+const sl_output *sl_lane_output(const sl_lane *l);
 
 #endif

@@ -5,6 +5,7 @@
 #include "control/metrics.h"
 
 #include "base/utf8.h"
+#include "control/own_metrics.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -384,6 +385,7 @@ void sl_metrics_write(const sl_subject *s, sl_buf *out)
     if (!s->standby) {
         add_tallies(&w);
         add_outputs(&w);
+        sl_own_metrics_write(s->lanes, s->lane_count, out);
         add_agent(&w);
     }
     add_process(&w);

@@ -7,12 +7,13 @@
 
 #include <stdalign.h>
 
-#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_-"
-#define MAX_NAME     32
-#define MAX_ROW_NAME 64
-#define MAX_SELF     ((size_t)16 << 20)
-#define MAX_BATCHES  1024
-#define MAX_FRAME    4096
+#define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyz0123456789_-"
+#define METRIC_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
+#define MAX_NAME       32
+#define MAX_ROW_NAME   64
+#define MAX_SELF       ((size_t)16 << 20)
+#define MAX_BATCHES    1024
+#define MAX_FRAME      4096
 
 /* What a row of each type fills in. */
 static const struct {
@@ -185,6 +186,25 @@ static const char *check_bounds(sl_store *s, const char *name, uint64_t value)
     return NULL;
 }
 
+static const char *check_metrics(sl_store *s, const sl_plugin *p)
+{
+    const sl_metric *row = p->output.metrics;
+
+    if (row && !p->output.measure)
+        return "has metrics and no measure()";
+    for (; row && row->name; row++) {
+        if (!is_name(row->name, METRIC_LETTERS, MAX_ROW_NAME))
+            return sl_store_format(s, "metric %d has no right name: write 1 to %d of a-z 0-9 _",
+                                   (int)(row - p->output.metrics), MAX_ROW_NAME);
+        if (!row->help || row->help[strcspn(row->help, "\\\n")])
+            return sl_store_format(s, "its metric \"%s\" has no help of one line", row->name);
+        if (row->label &&
+            (!is_name(row->label, METRIC_LETTERS, MAX_ROW_NAME) || !strcmp(row->label, "output")))
+            return sl_store_format(s, "its metric \"%s\" has no right label", row->name);
+    }
+    return NULL;
+}
+
 static const char *check_ops(sl_store *s, const sl_plugin *p)
 {
     const sl_output_ops *ops = &p->output;
@@ -222,6 +242,8 @@ const char *sl_plugin_check(sl_store *s, const sl_plugin *p)
         why = check_encodings(s, p);
     if (!why)
         why = check_rows(s, p);
+    if (!why)
+        why = check_metrics(s, p);
     if (!why)
         why = check_template(s, p, p->output.target);
     if (!why)

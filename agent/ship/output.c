@@ -443,6 +443,17 @@ void sl_output_close(sl_output *o)
         sl_output_enter(o, sl_output_is_busy(o) ? OUT_CLOSING : OUT_CLOSED);
 }
 
+const sl_plugin *sl_output_plugin(const sl_output *o)
+{
+    return o->options.plugin;
+}
+
+void sl_output_measure(const sl_output *o, size_t metric, sl_value_fn *value, void *arg)
+{
+    if (o->state != OUT_CLOSED)
+        o->ops->measure(o->hosting.self, metric, value, arg);
+}
+
 void sl_output_look(const sl_output *o, sl_output_numbers *out)
 {
     uint64_t now = sl_now_ms(o->options.clock), since = o->failed_ms;

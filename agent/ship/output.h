@@ -91,6 +91,10 @@ typedef struct sl_output_numbers {
 
 void sl_output_look(const sl_output *o, sl_output_numbers *out);
 
+/* The plugin's own numbers: see sl_output_ops.metrics. */
+const sl_plugin *sl_output_plugin(const sl_output *o);
+void sl_output_measure(const sl_output *o, size_t metric, sl_value_fn *value, void *arg);
+
 /* Why nothing of any container is sent: "reject_storm". NULL: it is. */
 const char *sl_output_waits_for(const sl_output *o);
 

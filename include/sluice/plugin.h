@@ -8,7 +8,7 @@
  *          Else sl_plugin, sl_option, sl_item, sl_answer and sl_host grow at their ends (never into
  *          padding), and sizes say how far each side knows them. An older plugin loads: what it
  *          does not know is zero. A newer one loads if all that we do not know is zero in it, so
- *          that nothing it asks for is ignored. sl_slice, sl_texts and sl_pairs never change.
+ *          that nothing it asks for is ignored. sl_slice, sl_texts, sl_pairs and sl_metric never change.
  * Thread   everything here is called on the loop's thread, except sl_host.wake() */
 #ifndef SLUICE_PLUGIN_H
 #define SLUICE_PLUGIN_H
@@ -193,6 +193,22 @@ typedef enum {
     SL_STAMPS
 } sl_stamp_form;
 
+/* A number of the output's own, as Prometheus has it: sluice_PLUGIN_NAME{output="...",LABEL="..."}.
+ *
+ * name   of a-z 0-9 _; ends in its unit (_seconds, _bytes), and a counter's in _total
+ * help   one line
+ * label  NULL: there is one value for the output */
+typedef enum { SL_GAUGE, SL_COUNTER } sl_metric_type;
+
+typedef struct sl_metric {
+    const char *name;
+    sl_metric_type type;
+    const char *help, *label;
+} sl_metric;
+
+/* One value; `of` is the label's. */
+typedef void sl_value_fn(void *arg, sl_slice of, double value);
+
 /* See sl_output_ops.check. */
 typedef void sl_mistake_fn(void *arg, const char *option, const char *text);
 
@@ -245,6 +261,10 @@ typedef struct sl_output_ops {
      * *name, an empty text, is changed: else it is the schema's. NULL: RFC 3339, under that. `self` is
      * filled in and not open; the name lives as long as it. */
     uint32_t (*stamp)(const void *self, const char **name);
+    /* Its own numbers, ended by a row without a name; NULL: there are none. measure() tells the values
+     * of number `metric`, 256 at most, when somebody asks; between open() and close(). */
+    const sl_metric *metrics;
+    void (*measure)(const void *self, size_t metric, sl_value_fn *value, void *arg);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

@@ -11,7 +11,7 @@
 #ifndef KAFKA_H
 #define KAFKA_H
 
-#include <sluice/plugin.h>
+#include "statistics.h"
 
 #include <librdkafka/rdkafka.h>
 #include <uv.h>
@@ -75,6 +75,7 @@ typedef struct kafka {
     bool is_stopping;
     char words[KAFKA_WORDS]; /* why we turn back; of the first one */
     uint64_t said_ms;        /* when we complained last; 0: never */
+    statistics statistics;   /* what librdkafka said last */
     uint64_t wire_bytes;     /* that are counted */
     uv_timer_t *timer;       /* while turning back, or without a producer */
 } kafka;

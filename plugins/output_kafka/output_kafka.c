@@ -66,6 +66,11 @@ static uint32_t stamp(const void *self, const char **name)
     return forms[k->time_format];
 }
 
+static void measure(const void *self, size_t metric, sl_value_fn *value, void *arg)
+{
+    statistics_measure(&((const kafka *)self)->statistics, metric, value, arg);
+}
+
 static void open_timer(kafka *k)
 {
     k->timer = malloc(sizeof *k->timer);
@@ -166,5 +171,7 @@ SL_PLUGIN(kafka) = {
             .make_target = make_target,
             .check = check,
             .stamp = stamp,
+            .metrics = statistics_metrics,
+            .measure = measure,
         },
 };

@@ -172,13 +172,12 @@ static void on_log(const kafka *k, rd_kafka_event_t *event)
                      text);
 }
 
-/* Brokers' parts have other names for it. */
 static void on_statistics(kafka *k, rd_kafka_event_t *event)
 {
-    static const char name[] = "\"tx_bytes\":";
-    const char *at = strstr(rd_kafka_event_stats(event), name);
-    uint64_t bytes = at ? strtoull(at + sizeof name - 1, NULL, 10) : 0;
+    uint64_t bytes;
 
+    statistics_read(&k->statistics, sl_str(rd_kafka_event_stats(event)));
+    bytes = k->statistics.sent_bytes;
     if (bytes > k->wire_bytes) {
         k->host->wire(k->host, bytes - k->wire_bytes);
         k->wire_bytes = bytes;

@@ -17,7 +17,7 @@ import agent
 from programs import SLUICE
 from test_tail import Log
 
-SERIES = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)')
+SERIES = re.compile(r'([a-z0-9_]+)(?:\{(.*)\})? (\S+)')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 BOOKS = ("delivered", "filtered", "dead_lettered", "dropped")
 WHOLE_HEAD = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"

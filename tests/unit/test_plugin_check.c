@@ -23,12 +23,23 @@ static void send_it(void *self, sl_batch *batch)
     (void)self, (void)batch;
 }
 
+static void measure_it(const void *self, size_t metric, sl_value_fn *value, void *arg)
+{
+    (void)self, (void)metric, (void)value, (void)arg;
+}
+
 #define OPS \
     .max_in_flight = 1, .max_bytes = 1024, .encodings = "json", .open = open_it, .send = send_it
-#define RIGHT      .kind = SL_OUTPUT, .name = "x", .self_size = sizeof(struct self), .help = ""
-#define AT(member) offsetof(struct self, member)
-#define NO_ROWS    ((const sl_option[]){{0}})
-#define ROW(...)   ((const sl_option[]){{.help = "", __VA_ARGS__}, {0}})
+#define RIGHT        .kind = SL_OUTPUT, .name = "x", .self_size = sizeof(struct self), .help = ""
+#define AT(member)   offsetof(struct self, member)
+#define NO_ROWS      ((const sl_option[]){{0}})
+#define ROW(...)     ((const sl_option[]){{.help = "", __VA_ARGS__}, {0}})
+#define METRICS(...) ((const sl_metric[]){{__VA_ARGS__}, {0}})
+#define METRIC(...)                                                                     \
+    {                                                                                   \
+        RIGHT, .options = NO_ROWS,                                                      \
+               .output = {OPS, .metrics = METRICS(__VA_ARGS__), .measure = measure_it}, \
+    }
 #define WITH(...)                                             \
     {                                                         \
         RIGHT, .options = ROW(__VA_ARGS__), .output = { OPS } \
@@ -66,6 +77,18 @@ static const struct {
     {{RIGHT, .options = ROW(.name = "a"), .output = {OPS, .key = "a"}}, "names \"a\", which"},
     {{RIGHT, .options = ROW(.name = "a", .type = SL_TEMPLATE), .output = {OPS, .fallback = "a"}},
      NULL},
+    /* metrics */
+    {METRIC(.name = "queue_bytes", .help = "Of it."), NULL},
+    {METRIC(.name = "a_total", .help = "", .label = "broker", .type = SL_COUNTER), NULL},
+    {METRIC(.name = "a-b", .help = ""), "metric 0 has no right name"},
+    {METRIC(.name = "", .help = ""), "metric 0 has no right name"},
+    {METRIC(.name = "a"), "no help"},
+    {METRIC(.name = "a", .help = "two\nlines"), "no help of one line"},
+    {METRIC(.name = "a", .help = "back\\slash"), "no help of one line"},
+    {METRIC(.name = "a", .help = "", .label = "le\""), "no right label"},
+    {METRIC(.name = "a", .help = "", .label = "output"), "no right label"},
+    {{RIGHT, .options = NO_ROWS, .output = {OPS, .metrics = METRICS(.name = "a", .help = "")}},
+     "no measure()"},
     /* rows */
     {WITH(.name = "a.b-c_1", .fallback = "x"), NULL},
     {WITH(.name = "port", .type = SL_COUNT, .offset = AT(number), .min = 1, .max = 9), NULL},
