@@ -158,7 +158,7 @@ run_e2e() {
 
 run_servers() {
     check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front kafka-4 || return
-    build_release && folder=tests/integration run_python release test_search.py test_kafka.py
+    build_release && folder=tests/integration run_python release test_search.py test_kafka.py test_kafka_login.py
 }
 
 run_quickstart() {

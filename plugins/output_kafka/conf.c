@@ -4,14 +4,11 @@
  * that come quickly one after the other. */
 #include "kafka.h"
 #include "property.h"
+#include "server_name.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#define MAX_SECRET (64 << 10)
 
 typedef struct maker {
     const kafka *k;
@@ -107,32 +104,11 @@ static void set_shape(maker *m)
 
 /* --- who we are, and whom we trust --- */
 
-char *kafka_password_new(const kafka *k)
-{
-    int fd = open(k->password_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
-    char *text = calloc(1, MAX_SECRET + 1);
-    ssize_t len;
-
-    if (!text)
-        abort(); /* as the agent does */
-    len = fd < 0 ? -1 : read(fd, text, MAX_SECRET);
-    err = len < 0 ? errno : ENODATA;
-    if (fd >= 0)
-        close(fd);
-    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-        text[--len] = '\0';
-    if (len > 0)
-        return text;
-    free(text);
-    errno = err;
-    return NULL;
-}
-
 /* Nobody looks at files before the output opens. */
 static void set_password(maker *m)
 {
     const kafka *k = m->k;
-    char *text = *k->password_file && k->host ? kafka_password_new(k) : NULL;
+    char *text = *k->password_file && k->host ? secret_new(k->password_file) : NULL;
 
     if (*k->password_file && k->host && !text)
         refuse(m, "sasl.password_file", strerror(errno));
@@ -140,21 +116,63 @@ static void set_password(maker *m)
     free(text);
 }
 
-static void set_login(maker *m)
+static void check_token(maker *m)
 {
-    static const char *const mechanisms[] = {"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    const kafka *k = m->k;
+    char *text = *k->token_file && k->host ? secret_new(k->token_file) : NULL;
+
+    if (!*k->token_file)
+        refuse(m, "sasl", "OAUTHBEARER needs token_file");
+    else if (k->host && !text)
+        refuse(m, "sasl.token_file", strerror(errno));
+    free(text);
+}
+
+static void check_login(maker *m)
+{
     const kafka *k = m->k;
     bool has_password = *k->password || *k->password_file;
+    bool wants_password = k->mechanism != LOGIN_NONE && k->mechanism != LOGIN_TOKEN;
 
     if (*k->password && *k->password_file)
         refuse(m, "sasl", "give a password or its file, not both");
-    if ((k->mechanism > 0) != (*k->user && has_password) || !*k->user != !has_password)
+    if (wants_password != (*k->user && has_password) || !*k->user != !has_password)
         refuse(m, "sasl", "mechanism, user and password belong together");
-    if (k->mechanism == 0 || m->failed)
+    if (*k->token_file && k->mechanism != LOGIN_TOKEN)
+        refuse(m, "sasl.token_file", "it is for the mechanism OAUTHBEARER");
+    if (k->mechanism == LOGIN_TOKEN)
+        check_token(m);
+}
+
+static void set_login(maker *m)
+{
+    static const char *const mechanisms[] = {"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512",
+                                             "OAUTHBEARER"};
+    const kafka *k = m->k;
+
+    check_login(m);
+    if (k->mechanism == LOGIN_NONE || m->failed)
         return;
     set(m, "sasl.mechanism", mechanisms[k->mechanism]);
+    if (k->mechanism == LOGIN_TOKEN)
+        return;
     set_if_given(m, "sasl.username", k->user);
     set_password(m);
+}
+
+static void check_tls(maker *m, bool is_on, bool is_set)
+{
+    const kafka *k = m->k;
+
+    if (!is_on && is_set)
+        refuse(m, "tls", "it has settings, and tls.enabled is false");
+    if (*k->key_file && !*k->cert_file)
+        refuse(m, "tls.key_file", "there is no tls.cert_file that it belongs to");
+    if (*k->server_name && !k->verify)
+        refuse(m, "tls.server_name", "nobody looks at it: tls.verify is false");
+    if (k->min_version == 1)
+        refuse(m, "tls.min_version",
+               "librdkafka cannot refuse TLS 1.2; let the brokers do it (ssl.enabled.protocols)");
 }
 
 static void set_tls(maker *m)
@@ -162,30 +180,39 @@ static void set_tls(maker *m)
     static const char *const protocols[2][2] = {{"plaintext", "ssl"},
                                                 {"sasl_plaintext", "sasl_ssl"}};
     const kafka *k = m->k;
-    bool is_set = *k->ca_file || *k->cert_file || *k->key_file || *k->key_password || !k->verify;
+    bool is_set = *k->ca_file || *k->cert_file || *k->key_file || *k->key_password ||
+                  *k->server_name || k->min_version || !k->verify;
     bool is_on = k->tls == 1 || (k->tls == 0 && is_set);
 
     set(m, "security.protocol", protocols[k->mechanism > 0][is_on]);
-    if (!is_on && is_set)
-        refuse(m, "tls", "it has settings, and tls.enabled is false");
+    check_tls(m, is_on, is_set);
     if (!is_on)
         return;
-    if (*k->key_file && !*k->cert_file)
-        refuse(m, "tls.key_file", "there is no tls.cert_file that it belongs to");
     set_if_given(m, "ssl.ca.location", k->ca_file);
     set_if_given(m, "ssl.certificate.location", k->cert_file);
     set_if_given(m, "ssl.key.location", *k->key_file ? k->key_file : k->cert_file);
     set_if_given(m, "ssl.key.password", k->key_password);
     set(m, "enable.ssl.certificate.verification", k->verify ? "true" : "false");
-    set(m, "ssl.endpoint.identification.algorithm", k->verify ? "https" : "none");
+    set(m, "ssl.endpoint.identification.algorithm",
+        k->verify && !*k->server_name ? "https" : "none");
+    if (*k->server_name)
+        server_name_check(m->conf, k->server_name);
 }
 
 /* --- all of it --- */
 
+/* librdkafka says it as it is, within quotes, in its statistics. */
+static const char *name_refusal(const char *name, const char *value)
+{
+    bool is_odd = !strcmp(name, "client.id") && value[strcspn(value, "\"\\")];
+
+    return is_odd ? "it has a quote or a backslash" : property_refusal(name);
+}
+
 /* librdkafka may say another name of the same property. */
 static void set_property(maker *m, const char *name, const char *value)
 {
-    const char *refusal = property_refusal(name);
+    const char *refusal = name_refusal(name, value);
     char why[KAFKA_WORDS], text[2 * KAFKA_WORDS];
 
     if (!refusal && rd_kafka_conf_set(m->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
@@ -215,7 +242,8 @@ rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *ar
     set_tls(&m);
     set_properties(&m);
     rd_kafka_conf_set_events(m.conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
-                                         RD_KAFKA_EVENT_STATS);
+                                         RD_KAFKA_EVENT_STATS |
+                                         RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH);
     if (!m.failed)
         return m.conf;
     rd_kafka_conf_destroy(m.conf);

@@ -7,18 +7,24 @@
  *
  * Turning back: where some message has to be sent again, those behind it must not stay in front. So
  * nothing more is handed over, what has not left is purged, and when the last report has come all is
- * answered at once; the host sends it again, oldest first. */
+ * answered at once; the host sends it again, oldest first.
+ *
+ * Renewing: where files of TLS were replaced, another producer is made at once, so that their faults
+ * show while the old one still works. Nothing more is handed over to that; when its last report has
+ * come the other one takes its place. */
 #ifndef KAFKA_H
 #define KAFKA_H
 
 #include "statistics.h"
 
 #include <librdkafka/rdkafka.h>
+#include <sys/stat.h>
 #include <uv.h>
 
 #define KAFKA_MAX_IN_FLIGHT 64
 #define KAFKA_TOPICS        256 /* handles that are kept */
 #define KAFKA_WORDS         512
+#define KAFKA_FILES         5 /* that may be replaced while we run */
 
 /* A message's report. */
 typedef struct slot {
@@ -45,6 +51,17 @@ typedef struct topic {
     uint64_t refused_ms;      /* until then its records go to fallback_topic; 0: it is well */
 } topic;
 
+/* sasl.mechanism */
+enum { LOGIN_NONE, LOGIN_PLAIN, LOGIN_SCRAM_256, LOGIN_SCRAM_512, LOGIN_TOKEN };
+
+/* What tells a file from the one that takes its place. */
+typedef struct file_seen {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+} file_seen;
+
 typedef struct kafka {
     sl_texts brokers;
     const char *topic, *fallback_topic, *key;
@@ -54,10 +71,10 @@ typedef struct kafka {
     uint64_t compression_level;
     bool idempotence;
     int tls, min_version;
-    const char *ca_file, *cert_file, *key_file, *key_password;
+    const char *ca_file, *cert_file, *key_file, *key_password, *server_name;
     bool verify;
     int mechanism;
-    const char *user, *password, *password_file;
+    const char *user, *password, *password_file, *token_file;
     sl_pairs properties;
 
     const sl_host *host;
@@ -65,7 +82,9 @@ typedef struct kafka {
     const char *fallback;    /* fallback_topic, if it is the same for all records */
     rd_kafka_t *rk;          /* NULL: there is none for now */
     rd_kafka_queue_t *queue; /* of its events */
-    topic *topics;           /* KAFKA_TOPICS of them */
+    rd_kafka_t *next;        /* takes over once all that rk has is reported; NULL: there is none */
+    file_seen seen[KAFKA_FILES]; /* as they were when they were read */
+    topic *topics;               /* KAFKA_TOPICS of them */
     topic *last_topic;
     uint64_t topics_used;
     request *requests;
@@ -83,8 +102,17 @@ typedef struct kafka {
 /* conf.c: settings for a producer, from the options. Files are looked at only when k->host is there.
  * NULL: `mistake` was told what is wrong. */
 rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *arg);
-/* What password_file holds now, to be freed; NULL: errno says why nothing. */
-char *kafka_password_new(const kafka *k);
+
+/* secret.c: what a file holds, without its last newlines, to be freed; NULL: errno says why nothing. */
+char *secret_new(const char *path);
+
+/* login.c: gives what token_file holds to a producer that logs in with it. */
+void token_renew(kafka *k, rd_kafka_t *rk);
+
+/* renewal.c: remembers what its files are like; before they are read. */
+void renewal_note(kafka *k);
+/* Reads those that were replaced since. */
+void renewal_look(kafka *k);
 
 /* topics.c: a topic by its name; NULL: librdkafka says why not. It stays until another one needs
  * its place or topics_drop(). */
@@ -94,6 +122,14 @@ void topics_drop_all(kafka *k);
 
 /* producer.c */
 SL_MUST_USE sl_err producer_open(kafka *k);
+/* A producer beside the one that works; NULL: it cannot be, and that was said. */
+rd_kafka_t *producer_new(kafka *k);
+/* k->next takes the place of the one that works. */
+void producer_swap(kafka *k);
+/* It never worked. */
+void producer_drop(kafka *k, rd_kafka_t *rk);
+/* At most once a minute. */
+void producer_complain(kafka *k, const char *text);
 /* It ends by and by, on the pool. `ended` comes on the loop when nothing of it is left. */
 void producer_close(kafka *k, void (*ended)(void *arg), void *arg);
 /* Takes what librdkafka has for us: reports are filled in. */

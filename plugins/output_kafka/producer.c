@@ -4,6 +4,7 @@
  *          the pool */
 #include "kafka.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SAY_EACH_MS 60000
@@ -19,32 +20,59 @@ static void wake_host(rd_kafka_t *rk, void *arg)
     k->host->wake(k->host);
 }
 
-static void log_mistake(void *arg, const char *option, const char *text)
+/* At the start each mistake is said; later they may come again and again. */
+static void on_mistake(void *arg, const char *option, const char *text)
 {
-    const kafka *k = arg;
+    char words[2 * KAFKA_WORDS];
+    kafka *k = arg;
 
-    k->host->log(k->host, SL_LOG_ERROR, "%s: %s", option, text);
+    if (!k->timer) {
+        k->host->log(k->host, SL_LOG_ERROR, "%s: %s", option, text);
+        return;
+    }
+    snprintf(words, sizeof words, "%s: %s", option, text);
+    producer_complain(k, words);
 }
 
-sl_err producer_open(kafka *k)
+rd_kafka_t *producer_new(kafka *k)
 {
-    rd_kafka_conf_t *conf = kafka_conf_new(k, log_mistake, k);
+    rd_kafka_conf_t *conf;
+    rd_kafka_t *rk;
     char why[KAFKA_WORDS];
 
+    renewal_note(k);
+    conf = kafka_conf_new(k, on_mistake, k);
     if (!conf)
-        return SL_E_CONFIG;
-    k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    if (!k->rk) {
-        k->host->log(k->host, SL_LOG_ERROR, "librdkafka: %s", why);
+        return NULL;
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (!rk) {
+        on_mistake(k, "librdkafka", why);
         rd_kafka_conf_destroy(conf);
-        return SL_E_CONFIG;
+        return NULL;
     }
+    if (k->mechanism == LOGIN_TOKEN)
+        token_renew(k, rk);
+    return rk;
+}
+
+static void listen_to(kafka *k, rd_kafka_t *rk)
+{
+    k->rk = rk;
     (void)rd_kafka_set_log_queue(k->rk, NULL); /* to the queue of all events */
     k->queue = rd_kafka_queue_get_main(k->rk);
     rd_kafka_queue_cb_event_enable(k->queue, wake_host, k);
     k->host->wake(k->host); /* what came before that wakes nobody, nor does what comes behind it */
     k->is_broken = false;
     k->wire_bytes = 0;
+}
+
+sl_err producer_open(kafka *k)
+{
+    rd_kafka_t *rk = producer_new(k);
+
+    if (!rk)
+        return SL_E_CONFIG;
+    listen_to(k, rk);
     return 0;
 }
 
@@ -70,21 +98,43 @@ static void on_ended(uv_work_t *work, int status)
     free(e);
 }
 
-void producer_close(kafka *k, void (*ended)(void *arg), void *arg)
+static void end(kafka *k, rd_kafka_t *rk, void (*ended)(void *arg), void *arg)
 {
     ending *e = malloc(sizeof *e);
 
     if (!e)
         abort(); /* as the agent does */
-    *e = (ending){.rk = k->rk, .ended = ended, .arg = arg};
+    *e = (ending){.rk = rk, .ended = ended, .arg = arg};
     e->work.data = e;
+    if (uv_queue_work(k->host->loop, &e->work, on_pool, on_ended) != 0)
+        abort(); /* it has no reason to fail */
+}
+
+void producer_drop(kafka *k, rd_kafka_t *rk)
+{
+    end(k, rk, NULL, NULL);
+}
+
+void producer_close(kafka *k, void (*ended)(void *arg), void *arg)
+{
+    rd_kafka_t *rk = k->rk;
+
     topics_drop_all(k);
     rd_kafka_queue_cb_event_enable(k->queue, NULL, NULL);
     rd_kafka_queue_destroy(k->queue);
     k->rk = NULL;
     k->queue = NULL;
-    if (uv_queue_work(k->host->loop, &e->work, on_pool, on_ended) != 0)
-        abort(); /* it has no reason to fail */
+    end(k, rk, ended, arg);
+}
+
+void producer_swap(kafka *k)
+{
+    rd_kafka_t *next = k->next;
+
+    k->next = NULL;
+    producer_close(k, NULL, NULL);
+    listen_to(k, next);
+    k->host->log(k->host, SL_LOG_INFO, "files of tls were replaced: the producer is another one");
 }
 
 /* --- events --- */
@@ -117,8 +167,7 @@ static void on_reports(kafka *k, rd_kafka_event_t *event)
     }
 }
 
-/* At most once a minute. */
-static void complain(kafka *k, const char *text)
+void producer_complain(kafka *k, const char *text)
 {
     uint64_t now = k->host->now_ms(k->host);
 
@@ -128,27 +177,15 @@ static void complain(kafka *k, const char *text)
     k->host->log(k->host, SL_LOG_WARN, "%s", text);
 }
 
-/* The file may hold another one by now; connections to come use it. */
-static void renew_password(const kafka *k)
-{
-    char *password = *k->password_file ? kafka_password_new(k) : NULL;
-    rd_kafka_error_t *error =
-        password ? rd_kafka_sasl_set_credentials(k->rk, k->user, password) : NULL;
-
-    if (error)
-        rd_kafka_error_destroy(error);
-    free(password);
-}
-
 /* One broker that cannot be reached is no outage. */
 static void note_error(kafka *k, rd_kafka_resp_err_t err, const char *text)
 {
-    if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
-        renew_password(k);
+    if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL)
+        renewal_look(k);
     if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL ||
         err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         k->host->up(k->host, false, text);
-    complain(k, text);
+    producer_complain(k, text);
 }
 
 static void on_error(kafka *k, rd_kafka_event_t *event)
@@ -176,6 +213,7 @@ static void on_statistics(kafka *k, rd_kafka_event_t *event)
 {
     uint64_t bytes;
 
+    renewal_look(k); /* no timer of its own: this comes every 10 s */
     statistics_read(&k->statistics, sl_str(rd_kafka_event_stats(event)));
     bytes = k->statistics.sent_bytes;
     if (bytes > k->wire_bytes) {
@@ -198,6 +236,9 @@ static void on_event(kafka *k, rd_kafka_event_t *event)
         break;
     case RD_KAFKA_EVENT_STATS:
         on_statistics(k, event);
+        break;
+    case RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH:
+        token_renew(k, k->rk);
         break;
     default:
         break;

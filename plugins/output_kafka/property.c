@@ -7,6 +7,7 @@
 #define LOSES    "records could be lost"
 #define REORDERS "records could change places"
 #define OURS     "it belongs to the agent"
+#define OLD      "brokers before Kafka 0.11 are not supported"
 #define LOADS    "it would load a library or start a program"
 
 static const struct {
@@ -31,6 +32,9 @@ static const struct {
     {"transactional.id", "the output has no transactions"},
     {"delivery.report.only.error", "what arrived would never be known"},
     {"test.*", "records would go nowhere"},
+    {"topic.blacklist", "records would go nowhere"},
+    {"api.version.request", OLD},
+    {"broker.version.fallback", OLD},
     {"security.protocol", "use the options tls and sasl"},
     {"ssl.ca.*", "use the option tls.ca_file"},
     {"ssl.certificate.*", "use the option tls.cert_file"},
@@ -39,10 +43,16 @@ static const struct {
     {"enable.ssl.certificate.verification", "use the option tls.verify"},
     {"ssl.endpoint.identification.algorithm", "use the option tls.verify"},
     {"ssl.engine.*", LOADS},
+    {"ssl.providers", LOADS},
+    {"ssl_*", OURS},
     {"sasl.username", "use the option sasl.user"},
     {"sasl.password", "use the option sasl.password or sasl.password_file"},
     {"sasl.mechanism*", "use the option sasl.mechanism"},
     {"sasl.kerberos.*", "GSSAPI is not supported"},
+    {"sasl.oauthbearer.*", "tokens come from a file: use the option sasl.token_file"},
+    {"enable.sasl.oauthbearer.unsecure.jwt", "use the option sasl.token_file"},
+    {"sasl.*", "use the option sasl"},
+    {"enable_sasl_queue", OURS},
     {"plugin.library.paths", LOADS},
     {"enabled_events", OURS},
     {"log.queue", OURS},
@@ -50,6 +60,10 @@ static const struct {
     {"debug", "it would print records' places and secrets"},
     {"statistics.interval.ms", OURS},
     {"opaque", OURS},
+    {"default_topic_conf", OURS},
+    {"msg_order_cmp", OURS},
+    {"internal.termination.signal", OURS},
+    {"builtin.features", OURS},
     {"interceptors", OURS},
 };
 

@@ -100,6 +100,8 @@ static bool hand_over_next(kafka *k, request *r)
 
 static void hand_over(kafka *k)
 {
+    if (k->next)
+        return; /* it gets them */
     for (request *r = k->requests; r; r = r->next) {
         if (k->careful && r != k->requests)
             return; /* alone: what is refused has nobody beside it */
@@ -213,20 +215,36 @@ static void make_producer(kafka *k)
         uv_timer_start(k->timer, on_timer, RETRY_MS, RETRY_MS);
 }
 
+/* Whatever librdkafka has of us is reported. */
+static bool is_quiet(const kafka *k)
+{
+    for (const request *r = k->requests; r; r = r->next) {
+        if (r->done < r->produced)
+            return false;
+    }
+    return true;
+}
+
 /* All have turned back: they are answered, in their order, and come again. */
 static void turn_round(kafka *k)
 {
     uv_timer_stop(k->timer);
     answer_done(k);
     k->turning_back = false;
-    if (!k->is_broken || k->is_stopping)
+    if (k->is_stopping)
         return;
-    producer_close(k, NULL, NULL);
-    make_producer(k);
+    if (k->next) {
+        producer_swap(k);
+    } else if (k->is_broken) {
+        producer_close(k, NULL, NULL);
+        make_producer(k);
+    }
 }
 
 static void move_on(kafka *k)
 {
+    if (k->next && !k->turning_back && is_quiet(k))
+        producer_swap(k);
     if (!k->turning_back)
         hand_over(k);
     if (k->turning_back) {
@@ -308,8 +326,11 @@ void request_close(void *self)
 {
     kafka *k = self;
 
+    if (k->next)
+        producer_drop(k, k->next);
     if (k->rk)
         producer_close(k, NULL, NULL);
+    k->next = NULL;
     free(k->topics);
     k->topics = NULL;
     uv_close((uv_handle_t *)k->timer, on_timer_closed);
