@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define REFUSED_MS 60000 /* so long fallback_topic takes what another one does not */
-#define CAREFUL    32    /* batches that go alone, after something was too large */
+#define CAREFUL    32    /* batches that go alone, after something was refused */
 
 static sl_slice target_of(const kafka *k, const request *r, const slot *s)
 {
@@ -43,6 +43,7 @@ bool request_must_turn_back(kafka *k, const request *r, const slot *s)
     case VERDICT_AGAIN:
         return !k->turning_back || !k->is_broken;
     case VERDICT_TOO_LARGE:
+    case VERDICT_REFUSED:
         return !s->is_ours;
     case VERDICT_HELD:
         if (!falls_back(k, r, s))
@@ -61,11 +62,19 @@ static bool is_purged(const slot *s)
     return s->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || s->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+/* A broker refuses a request for one of its records, and does not say for which. */
+static bool is_suspect(const slot *s)
+{
+    verdict v = verdict_of(s->err);
+
+    return !s->is_ours && (v == VERDICT_TOO_LARGE || v == VERDICT_REFUSED);
+}
+
 /* Was something in it refused, and nobody was beside it? */
 static bool is_too_much(const request *r)
 {
     for (uint32_t i = 0; r->is_alone && i < r->count; i++) {
-        if (!r->slots[i].is_ours && verdict_of(r->slots[i].err) == VERDICT_TOO_LARGE)
+        if (is_suspect(&r->slots[i]))
             return true;
     }
     return false;
@@ -80,10 +89,13 @@ static sl_answer again(const kafka *k, const slot *s)
     return answer;
 }
 
-static sl_answer too_large(kafka *k, const request *r, const slot *s)
+/* It is its own fault only if nobody was beside it. */
+static sl_answer refused(kafka *k, const request *r, const slot *s)
 {
-    if (s->is_ours)
-        return (sl_answer){.outcome = SL_REJECTED, .code = SL_TOO_LARGE};
+    bool is_too_large = verdict_of(s->err) == VERDICT_TOO_LARGE;
+
+    if (s->is_ours || (r->is_alone && r->count == 1))
+        return (sl_answer){.outcome = SL_REJECTED, .code = is_too_large ? SL_TOO_LARGE : SL_PLAIN};
     if (r->is_alone)
         return (sl_answer){.outcome = SL_TOO_MUCH};
     k->careful = CAREFUL;
@@ -97,9 +109,8 @@ static sl_answer judge(kafka *k, const request *r, const slot *s, bool splits)
     case VERDICT_DELIVERED:
         return (sl_answer){.outcome = SL_DELIVERED};
     case VERDICT_TOO_LARGE:
-        return too_large(k, r, s);
     case VERDICT_REFUSED:
-        return (sl_answer){.outcome = SL_REJECTED};
+        return refused(k, r, s);
     case VERDICT_HELD:
         return (sl_answer){.outcome = SL_RETRY, .code = falls_back(k, r, s) ? SL_NOW : SL_HOLD};
     default:
