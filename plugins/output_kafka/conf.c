@@ -48,7 +48,6 @@ static void set_promises(maker *m)
         {"message.max.bytes", "1000000000"},           /* what the broker takes is for it to say */
         {"queue.buffering.max.kbytes", "2147483647"},  /* the host bounds it, in bytes */
         {"topic.metadata.propagation.max.ms", "5000"}, /* others wait behind */
-        {"log.connection.close", "false"},
         {"log.queue", "true"},
         {"statistics.interval.ms", "10000"},
         {"client.id", "sluice"},

@@ -91,6 +91,7 @@ typedef struct kafka {
     uint32_t careful;  /* so many batches more go out one by one */
     bool turning_back; /* see above */
     bool is_broken;    /* the producer is, and another one is made */
+    bool has_worked;   /* the producer has: something was acknowledged */
     bool is_stopping;
     char words[KAFKA_WORDS]; /* why we turn back; of the first one */
     uint64_t said_ms;        /* when we complained last; 0: never */
@@ -134,6 +135,8 @@ void producer_complain(kafka *k, const char *text);
 void producer_close(kafka *k, void (*ended)(void *arg), void *arg);
 /* Takes what librdkafka has for us: reports are filled in. */
 void producer_poll(kafka *k);
+/* Says it, once a minute at most. */
+void producer_complain(kafka *k, const char *text);
 
 /* request.c */
 void request_send(void *self, sl_batch *batch);

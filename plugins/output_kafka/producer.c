@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SAY_EACH_MS 60000
-#define MAX_EVENTS  256 /* in one turn */
+#define SAY_EACH_MS        60000
+#define MAX_EVENTS         256 /* in one turn */
+#define SCRAM_WITH_KAFKA_4 0x02060100
 
 /* --- its life --- */
 
@@ -62,7 +63,7 @@ static void listen_to(kafka *k, rd_kafka_t *rk)
     k->queue = rd_kafka_queue_get_main(k->rk);
     rd_kafka_queue_cb_event_enable(k->queue, wake_host, k);
     k->host->wake(k->host); /* what came before that wakes nobody, nor does what comes behind it */
-    k->is_broken = false;
+    k->is_broken = k->has_worked = false;
     k->wire_bytes = 0;
 }
 
@@ -151,6 +152,7 @@ static void note_report(kafka *k, const rd_kafka_message_t *message)
 
     s->err = (int16_t)message->err;
     s->is_done = true;
+    k->has_worked |= !message->err;
     r->done++;
     if (request_must_turn_back(k, r, s))
         request_turn_back(k, rd_kafka_err2str(message->err));
@@ -177,11 +179,37 @@ void producer_complain(kafka *k, const char *text)
     k->host->log(k->host, SL_LOG_WARN, "%s", text);
 }
 
+/* Brokers close what is idle; nobody misses them. */
+static bool is_idle_close(const kafka *k, rd_kafka_resp_err_t err)
+{
+    return (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__TRANSPORT) &&
+           k->has_worked && !k->requests;
+}
+
+/* A right password may be refused as well: librdkafka #4895. */
+static const char *why_no_login(const kafka *k, const char *text, char room[2 * KAFKA_WORDS])
+{
+    bool is_scram = k->mechanism == LOGIN_SCRAM_256 || k->mechanism == LOGIN_SCRAM_512;
+
+    if (!is_scram || rd_kafka_version() >= SCRAM_WITH_KAFKA_4)
+        return text;
+    snprintf(room, 2 * KAFKA_WORDS,
+             "%s; SCRAM with Kafka 4 needs librdkafka 2.6.1, and this is %s: use PLAIN over TLS",
+             text, rd_kafka_version_str());
+    return room;
+}
+
 /* One broker that cannot be reached is no outage. */
 static void note_error(kafka *k, rd_kafka_resp_err_t err, const char *text)
 {
+    char room[2 * KAFKA_WORDS];
+
+    if (is_idle_close(k, err))
+        return;
     if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL)
         renewal_look(k);
+    if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+        text = why_no_login(k, text, room);
     if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL ||
         err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         k->host->up(k->host, false, text);
@@ -198,15 +226,16 @@ static void on_error(kafka *k, rd_kafka_event_t *event)
         note_error(k, rd_kafka_event_error(event), text);
 }
 
-/* What librdkafka says of a connection comes as an error as well. */
+/* What librdkafka says of a connection, or before it gives up, comes as an error as well. */
 static void on_log(const kafka *k, rd_kafka_event_t *event)
 {
     const char *part, *text;
     int level;
 
-    if (rd_kafka_event_log(event, &part, &text, &level) == 0)
-        k->host->log(k->host, level <= 2 ? SL_LOG_ERROR : SL_LOG_DEBUG, "librdkafka: %s: %s", part,
-                     text);
+    if (rd_kafka_event_log(event, &part, &text, &level) != 0)
+        return;
+    k->host->log(k->host, level <= 2 && strcmp(part, "FATAL") != 0 ? SL_LOG_ERROR : SL_LOG_DEBUG,
+                 "librdkafka: %s: %s", part, text);
 }
 
 static void on_statistics(kafka *k, rd_kafka_event_t *event)

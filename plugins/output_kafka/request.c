@@ -165,7 +165,11 @@ static void note_fatal(kafka *k)
     if (k->is_broken || !k->rk || !rd_kafka_fatal_error(k->rk, why, sizeof why))
         return;
     k->is_broken = true;
-    k->host->log(k->host, SL_LOG_WARN, "the producer is made anew: %s", why);
+    k->host->up(k->host, false, why);
+    if (k->has_worked)
+        k->host->log(k->host, SL_LOG_WARN, "the producer is made anew: %s", why);
+    else
+        producer_complain(k, why);
 }
 
 void request_turn_back(kafka *k, const char *words)
@@ -225,6 +229,16 @@ static bool is_quiet(const kafka *k)
     return true;
 }
 
+/* One that never worked would end again as it did: that waits. */
+static void replace_broken(kafka *k)
+{
+    producer_close(k, NULL, NULL);
+    if (k->has_worked)
+        make_producer(k);
+    else
+        uv_timer_start(k->timer, on_timer, RETRY_MS, RETRY_MS);
+}
+
 /* All have turned back: they are answered, in their order, and come again. */
 static void turn_round(kafka *k)
 {
@@ -233,12 +247,10 @@ static void turn_round(kafka *k)
     k->turning_back = false;
     if (k->is_stopping)
         return;
-    if (k->next) {
+    if (k->next)
         producer_swap(k);
-    } else if (k->is_broken) {
-        producer_close(k, NULL, NULL);
-        make_producer(k);
-    }
+    else if (k->is_broken)
+        replace_broken(k);
 }
 
 static void move_on(kafka *k)
