@@ -157,8 +157,9 @@ run_e2e() {
 }
 
 run_servers() {
-    check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front kafka-4 || return
-    build_release && folder=tests/integration run_python release test_search.py test_kafka.py test_kafka_login.py
+    check "fetch servers" tests/servers/fetch.sh opensearch-2 elasticsearch-8 front kafka-4 kafka-3 || return
+    build_release && folder=tests/integration run_python release test_search.py test_kafka.py \
+        test_kafka_login.py test_kafka_faults.py test_kafka_access.py
 }
 
 run_quickstart() {

@@ -1,93 +1,28 @@
-"""Output kafka on a real Apache Kafka, started from its packages by tests/servers. kcat, which is not
-ours, says what is there.
+"""Output kafka on a real Apache Kafka: everything arrives once, and what SIGKILL of the broker, of the
+agent and of both does to that.
 
 1,000,000 lines instead of 200,000 with SLUICE_E2E_LONG=1; SLUICE_KAFKA_LINES says how many by itself.
 """
+import bisect
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
+import unittest
+from collections import defaultdict
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
-# pylint: disable=wrong-import-position
+import kafka_server  # finds the end-to-end tests' own
 import agent
-from kafka_cluster import consume
-from test_tail import Log
+import check
+from programs import SLUICE
 
-SERVER = Path(__file__).resolve().parents[1] / "servers" / "kafka.sh"
 LINES = int(os.environ.get("SLUICE_KAFKA_LINES", 1_000_000 if agent.LONG else 200_000))
+BATCHES, RECORDS = 8, 1000  # max_in_flight, batch.max_records
+SAVED_MS = 2000             # a checkpoint is older than its file by so much at most
 
 
-class Broker:
-    def __init__(self, folder, *options):
-        self.folder = folder
-        self.brokers = self.run("start", *options).strip()
-        port = int(self.run("port"))
-        self.plain = f"127.0.0.1:{port + 1}"  # without TLS and login, for the tools
-
-    def run(self, command, *words):
-        done = subprocess.run([SERVER, command, self.folder, *words], capture_output=True, text=True,
-                              timeout=180, check=False)
-        if done.returncode:
-            raise RuntimeError(f"kafka.sh {command}: {done.stderr}")
-        return done.stdout
-
-    def count(self, topic):
-        """Messages in it, by the ends of its partitions."""
-        said = self.run("tool", "org.apache.kafka.tools.GetOffsetShell", "--topic", topic)
-        return sum(int(line.rsplit(":", 1)[1]) for line in said.split())
-
-
-class Case(agent.Case):
-    options = ()
-
-    @classmethod
-    def setUpClass(cls):
-        cls.home = agent.Case()
-        cls.addClassCleanup(cls.home.doCleanups)
-        cls.home.setUp()
-        cls.broker = Broker(cls.home.folder / "broker", *cls.options)
-        cls.addClassCleanup(cls.broker.run, "kill")
-
-    def setUp(self):
-        super().setUp()
-        self.topic = self.id().rsplit(".", 1)[1].removeprefix("test_")
-
-    def sluice(self, **output):
-        sluice = self.agent(output="kafka", batch={"max_age": "200ms"})
-        sluice.outputs.update(brokers=[self.broker.brokers], topic=self.topic,
-                              retry={"initial": "100ms", "max": "1s"},
-                              librdkafka={"reconnect.backoff.max.ms": "500"})
-        sluice.outputs.update(output)
-        return sluice
-
-    def wait(self, count, topic=None):
-        agent.until(f"{count} messages", lambda: self.broker.count(topic or self.topic) >= count,
-                    10 * agent.PATIENCE, pause=1)
-
-    def consume(self, topic=None):
-        return consume(self.broker.plain, topic or self.topic)
-
-    def assert_all_there(self, writer, sluice, messages, repeats):
-        """Each once, or recognisable as the same by its place; in order; as it was written."""
-        seen, found = {}, self.consume()
-        for message in found:
-            log = json.loads(message["payload"])["log"]
-            place = log["generation"], log["offset"]
-            if place in seen:
-                self.assertEqual(seen[place], message["payload"])
-            else:
-                seen[place] = message["payload"]
-        self.assertLessEqual(len(found) - len(seen), repeats, "so many are there twice")
-        self.assertEqual(len(seen), messages)
-        Path(sluice.life.output).write_text("".join(f"{payload}\n" for payload in seen.values()),
-                                            encoding="utf-8")
-        self.assert_right(writer, sluice, repeats=False)
-
-
-class Plain(Case):
-    def test_t_kaf_01_everything_arrives_once_and_in_order(self):
+class Everything(kafka_server.Case):
+    def deliver(self):
+        """LINES of 50 containers, to 6 partitions."""
         self.broker.run("topic", self.topic, "partitions=6")
         writer = self.write("--containers", 50, "--hot", 50, "--lines", LINES // 50, "--odd", 0.1,
                             "--stderr", 0.2, "--seconds", 600)
@@ -97,105 +32,147 @@ class Plain(Case):
         self.wait(messages)
         books = self.assert_stops(sluice)
         self.assertEqual(books["delivered_bytes"], books["read_bytes"])
-        self.assert_all_there(writer, sluice, messages, repeats=0)
+        return writer, sluice, messages
 
-    def test_t_kaf_03_broker_and_agent_are_killed(self):
-        """While both are at work: once the broker, twice the agent."""
-        self.broker.run("topic", self.topic, "partitions=6")
-        sluice = self.sluice()
-        sluice.start()
-        writer = self.write("--containers", 20, "--rate", 200, "--lines", 4000, "--seconds", 600)
-        self.wait(1000)
+    def test_t_kaf_01_everything_arrives_once_and_in_order(self):
+        """Read by Kafka's own consumer; records have the times of their lines."""
+        writer, sluice, messages = self.deliver()
+        found = self.broker.read_as_java(self.topic, messages)
+        partitions = self.assert_once(writer, sluice, map(self.with_its_time, found))
+        self.assertEqual(len(partitions), 50)
+        self.assertEqual(set(partitions.values()), set(range(6)))
+        self.assertEqual(self.broker.count(self.topic), messages)
+
+    def with_its_time(self, message):
+        second = json.loads(message.value)["@timestamp"]
+        self.assertEqual(check.time_ns(second) // 1_000_000, message.time_ms)
+        return message
+
+
+class Killed(kafka_server.Case):
+    """While all are at work. Times of messages are those of their arrival."""
+
+    def begin(self, **writer):
+        self.broker.run("topic", self.topic, "partitions=6", "message.timestamp.type=LogAppendTime")
+        self.saved = []  # what each life but the first began with: stream -> place
+        self.count = 0
+        self.agent_ = self.sluice(batch={"max_age": "200ms", "max_records": RECORDS},
+                                  max_in_flight=BATCHES)
+        self.agent_.start()
+        self.writer = self.write("--containers", 20, "--rate", 100, "--stderr", 0.2,
+                                 "--seconds", 3600)
+
+    def wait_more(self, count=3000):
+        """So many more than last time."""
+        self.count = max(self.count, self.broker.count(self.topic)) + count
+        self.wait(self.count)
+
+    def kill_broker(self):
         self.broker.run("kill")
-        sluice.kill()
-        sluice.start()
         self.broker.run("restart")
-        self.wait(2000)
-        sluice.kill()
-        sluice.start()
-        messages = writer.wait()
-        self.wait(messages)
-        self.assert_stops(sluice)
-        self.assert_all_there(writer, sluice, messages, repeats=messages)
 
-    def test_broker_is_killed_and_nothing_is_there_twice(self):
-        self.broker.run("topic", self.topic, "partitions=6")
-        sluice = self.sluice()
-        sluice.start()
-        writer = self.write("--containers", 10, "--rate", 200, "--lines", 3000, "--seconds", 600)
-        self.wait(500)
-        self.broker.run("kill")
-        self.broker.run("restart")
-        messages = writer.wait()
-        self.wait(messages)
-        self.assert_stops(sluice)
-        self.assert_all_there(writer, sluice, messages, repeats=0)
+    def kill_agent(self):
+        self.agent_.kill()
+        checkpoint = self.folder / "state/checkpoint"
+        self.saved.append((checkpoint.stat().st_mtime_ns // 1_000_000, self.positions()))
+        self.agent_.start()
 
-    def test_too_large_for_the_topic(self):
-        """One of three: it alone is a dead letter, and its neighbours are in order."""
-        self.broker.run("topic", self.topic, "max.message.bytes=10000")
-        log = Log(self.pods)
-        log.put(*map(str, range(20)), "x" * 50_000, *map(str, range(20, 40)))
-        sluice = self.sluice(compression="none")
-        sluice.start()
-        self.wait(40)
-        books = self.assert_stops(sluice)
-        self.assertGreater(books["dead_lettered_bytes"], 50_000)
-        self.assertEqual([json.loads(m["payload"])["message"] for m in self.consume()],
-                         list(map(str, range(40))))
+    def positions(self):
+        """(pod, stream) -> (generation, offset), as saved."""
+        found = {}
+        for pod in json.loads(f"[{','.join(self.state('ls', '--json').splitlines())}]"):
+            shown = json.loads(self.state("show", f"{pod['namespace']}/{pod['pod']}", "--json"))
+            self.assertEqual(len(shown["generations"]), 1)
+            for stream, place in shown["outputs"]["out"]["positions"].items():
+                found[pod["pod"], stream] = place["generation"], place["offset"]
+        return found
+
+    def state(self, *words):
+        return subprocess.run([SLUICE, "state", *words, "-c", self.folder / "sluice.yaml"],
+                              capture_output=True, check=True, text=True).stdout
+
+    def finish(self):
+        """All is there. Returns what each life sent, as (arrival, record)."""
+        self.wait_more(0)
+        written = self.writer.stop()
+        agent.until("all is there", lambda: self.distinct() >= written, pause=1)
+        self.assert_stops(self.agent_)
+        return self.lives()
+
+    def distinct(self):
+        return len({self.place(json.loads(m.value)) for m in self.broker.read(self.topic)})
+
+    @staticmethod
+    def place(record):
+        return record["log"]["generation"], record["log"]["offset"]
+
+    def lives(self):
+        starts = [life.start // 1_000_000 for life in self.agent_.lives]
+        lives = [[] for _ in starts]
+        outputs = [open(life.output, "w", encoding="utf-8") for life in self.agent_.lives]
+        for message in self.broker.read(self.topic):
+            which = bisect.bisect_right(starts, message.time_ms) - 1
+            outputs[which].write(message.value)
+            lives[which].append((message.time_ms, json.loads(message.value)))
+        for output in outputs:
+            output.close()
+        return lives
+
+    def assert_repeats_are_bounded(self, lives):
+        """No life sends what the checkpoint it began with covers; and what it sends again was in flight,
+        or acknowledged after that checkpoint."""
+        copies = defaultdict(int)
+        for n, life in enumerate(lives):
+            repeated = 0
+            for _, record in life:
+                repeated += copies[self.place(record)] > 0
+                copies[self.place(record)] += 1
+                if n > 0:
+                    self.assert_not_saved(self.saved[n - 1][1], record)
+            if n > 0:
+                since = self.saved[n - 1][0] - SAVED_MS
+                late = sum(time_ms >= since for before in lives[:n] for time_ms, _ in before)
+                self.assertLessEqual(repeated, BATCHES * RECORDS + late)
+        print(f"\n{self.id()}: {sum(copies.values()) - len(copies)} of {len(copies)} twice")
+
+    def assert_not_saved(self, saved, record):
+        at = saved.get((record["kubernetes"]["pod"]["name"], record["stream"]))
+        if at and at[0] == record["log"]["generation"]:
+            self.assertGreaterEqual(record["log"]["offset"], at[1])
+
+    def test_the_broker_three_times_and_nothing_is_there_twice(self):
+        self.begin()
+        for _ in range(3):
+            self.wait_more()
+            self.kill_broker()
+        lives = self.finish()
+        self.assertEqual(len({self.place(r) for _, r in lives[0]}), len(lives[0]))
+        self.assert_right(self.writer, self.agent_, repeats=False)
+
+    def test_t_kaf_20_the_agent_five_times(self):
+        self.begin()
+        for _ in range(5):
+            self.wait_more()
+            self.kill_agent()
+        lives = self.finish()
+        self.assert_repeats_are_bounded(lives)
+        self.assert_right(self.writer, self.agent_)
+
+    def test_t_kaf_03_broker_and_agent(self):
+        """The broker three times, the agent five times: before, while and after it is down."""
+        self.begin()
+        for n in range(5):
+            self.wait_more()
+            if n % 2:
+                self.kill_agent()
+                continue
+            self.broker.run("kill")
+            self.kill_agent()
+            self.broker.run("restart")
+        lives = self.finish()
+        self.assert_repeats_are_bounded(lives)
+        self.assert_right(self.writer, self.agent_)
 
 
-class Closed(Case):
-    """A broker that makes no topics, wants TLS and a login."""
-    options = ("--tls", "--sasl", "agent:right", "--property", "auto.create.topics.enable=false")
-
-    def sluice(self, **output):
-        ca_file = self.broker.folder / "tls/ca.crt"
-        self.password = self.folder / "password"
-        self.password.write_text("right\n")
-        return super().sluice(tls={"ca_file": str(ca_file)},
-                              sasl={"mechanism": "PLAIN", "user": "agent",
-                                    "password_file": str(self.password)}, **output)
-
-    def test_t_kaf_16_tls_and_a_password_that_was_wrong_at_first(self):
-        self.broker.run("topic", self.topic)
-        log = Log(self.pods)
-        log.put("a", "b")
-        sluice = self.sluice()
-        self.password.write_text("wrong\n")
-        sluice.start()
-        agent.until("that it is wrong", lambda: "uthentication" in Path(sluice.life.log).read_text())
-        self.assertNotIn("wrong", Path(sluice.life.log).read_text().replace("wrong_at", ""))
-        self.password.write_text("right\n")
-        self.wait(2)
-        self.assert_stops(sluice)
-
-    def test_t_kaf_16_wrong_authority(self):
-        self.broker.run("topic", self.topic)
-        Log(self.pods).put("a")
-        sluice = self.sluice()
-        other = self.folder / "other"
-        subprocess.run([SERVER.parent / "ca.sh", other], check=True, capture_output=True)
-        sluice.outputs["tls"] = {"ca_file": str(other / "ca.crt")}
-        sluice.options["shutdown_timeout"] = "500ms"
-        sluice.start()
-        agent.until("that it is not trusted",
-                    lambda: "certificate verify failed" in Path(sluice.life.log).read_text())
-        books = self.assert_stops(sluice)
-        self.assertEqual(books["delivered_bytes"], 0)
-
-    def test_t_kaf_07_topic_that_is_made_later(self):
-        self.broker.run("topic", f"{self.topic}-good")
-        bad, good = Log(self.pods, "bad"), Log(self.pods, "good")
-        bad.put(*map(str, range(10)))
-        good.put("a")
-        sluice = self.sluice(topic=f"{self.topic}-%{{kubernetes.pod.name}}")
-        sluice.start()
-        agent.until("the reason", lambda: "UNKNOWN_TOPIC" in Path(sluice.life.log).read_text())
-        good.put("b")
-        self.wait(2, f"{self.topic}-good")
-        self.broker.run("topic", f"{self.topic}-bad")
-        self.wait(10, f"{self.topic}-bad")
-        self.assert_stops(sluice)
-        self.assertEqual([json.loads(m["payload"])["message"] for m in self.consume(f"{self.topic}-bad")],
-                         list(map(str, range(10))))
+if __name__ == "__main__":
+    unittest.main()
