@@ -89,6 +89,11 @@ class Agent:
             time.sleep(0.5)
         sys.exit("live.py: the agent does not come to rest")
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=60)
@@ -302,4 +307,5 @@ def main():
         whats[what](args.sluice, args.seconds)
 
 
-main()
+if __name__ == "__main__":
+    main()

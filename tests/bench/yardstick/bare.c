@@ -1,10 +1,14 @@
 /* bare.c - the bare work of a log agent and nothing else: what its speed is measured against.
  *
- *   bare WORK DIR [--body KiB] [--repeat N] [--out FILE]
+ *   bare WORK DIR [--body KiB] [--repeat N] [--out FILE] [--brokers HOST:PORT]
+ *   bare broker PARTITIONS
  *
- *   read                pread every byte
- *   json                read, cut, decode, join, encode; one write() a body
- *   es-igzip, es-zlib   the same as bulk bodies, each compressed whole, level 1
+ *   read                   pread every byte
+ *   json                   read, cut, decode, join, encode; one write() a body
+ *   es-igzip, es-zlib      the same as bulk bodies, each compressed whole, level 1
+ *   kafka-none, kafka-lz4, producing the same records, one message each; what comes before, reading
+ *   kafka-zstd, kafka-gzip and encoding, stays out of the figures
+ *   broker                 librdkafka's mock cluster: prints its address, and serves until killed
  *
  * One thread goes round the files, 256 KiB each in turn, as often as --repeat says. Bodies go to
  * /dev/null or FILE. Prints one line of JSON. Its figures are CPU time, which other jobs disturb
@@ -15,6 +19,7 @@
 #include <sys/resource.h>
 
 #include "base.h"
+#include "kafka.h"
 #include "pack.h"
 #include "record.h"
 #include "source.h"
@@ -22,12 +27,14 @@
 #define PAGE       ((size_t)4096)
 #define READ_SIZE  ((size_t)256 << 10)
 #define MAX_RECORD ((size_t)512 << 10) /* after joining; what is longer is cut */
+#define RING       32                  /* bodies that librdkafka may hold at once */
 
 struct work {
     const char *name;
     bool encodes; /* else it only reads */
     bool bulk;
-    pack_fn *pack; /* NULL: bodies are shipped as they are; or, if bulk, it is not built in */
+    pack_fn *pack;     /* NULL: bodies are shipped as they are; or, if bulk, it is not built in */
+    const char *codec; /* of messages; then only shipping counts */
 };
 
 static const struct work works[] = {
@@ -35,40 +42,66 @@ static const struct work works[] = {
     {.name = "json", .encodes = true},
     {.name = "es-igzip", .encodes = true, .bulk = true, .pack = pack_igzip},
     {.name = "es-zlib", .encodes = true, .bulk = true, .pack = pack_zlib},
+    {.name = "kafka-none", .encodes = true, .codec = "none"},
+    {.name = "kafka-lz4", .encodes = true, .codec = "lz4"},
+    {.name = "kafka-zstd", .encodes = true, .codec = "zstd"},
+    {.name = "kafka-gzip", .encodes = true, .codec = "gzip"},
 };
 
 struct run {
     const struct work *work;
     struct source *sources;
-    size_t source_count, body_size;
+    size_t source_count, body_size, ring_size;
     char *buffer; /* page-aligned, and filled at the file's offset modulo PAGE: see take() */
-    char *body, *packed;
-    size_t used, packed_size;
+    struct body ring[RING], *open;
+    char *packed;
+    size_t packed_size;
     int out;
-    uint64_t raw, lines, records, odd, body_bytes, out_bytes;
+    uint64_t shipping_ns, raw, lines, records, odd, body_bytes, out_bytes;
 };
+
+/* The next body is awaited: librdkafka may still have it. */
+static void produce(struct run *r)
+{
+    uint64_t start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct body *b = r->open;
+
+    kafka_send(b);
+    r->open = &r->ring[(size_t)(b - r->ring + 1) % r->ring_size];
+    kafka_wait(r->open);
+    r->shipping_ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+}
 
 static void ship(struct run *r)
 {
-    const char *bytes = r->body;
-    size_t size = r->used;
+    const struct body *b = r->open;
+    const char *bytes = b->bytes;
+    size_t size = b->used;
 
     if (r->work->pack) {
         size = r->work->pack(bytes, size, r->packed, r->packed_size);
         bytes = r->packed;
     }
-    if (write(r->out, bytes, size) != (ssize_t)size)
-        die("write", strerror(errno));
-    r->body_bytes += r->used;
+    r->records += b->records;
+    r->body_bytes += b->used;
     r->out_bytes += size;
-    r->used = 0;
+    if (r->work->codec)
+        produce(r);
+    else if (write(r->out, bytes, size) != (ssize_t)size)
+        die("write", strerror(errno));
+    r->open->used = r->open->records = 0;
 }
 
 static void on_record(struct run *r, struct source *src, const struct record *rec)
 {
-    r->used = (size_t)(encode(r->body + r->used, &src->blocks, rec) - r->body);
-    r->records++;
-    if (r->used >= r->body_size)
+    struct body *b = r->open;
+    size_t start = b->used;
+
+    b->used = (size_t)(encode(b->bytes + start, &src->blocks, rec) - b->bytes);
+    if (b->messages)
+        b->messages[b->records] = (struct message){src, start, b->used - 1}; /* without newline */
+    b->records++;
+    if (b->used >= r->body_size)
         ship(r);
 }
 
@@ -142,8 +175,9 @@ static bool take(struct run *r, struct source *src)
 static void go_round(struct run *r)
 {
     bool more = true;
+    uint64_t start;
 
-    r->raw = r->lines = r->records = r->odd = r->body_bytes = r->out_bytes = 0;
+    r->shipping_ns = r->raw = r->lines = r->records = r->odd = r->body_bytes = r->out_bytes = 0;
     for (size_t i = 0; i < r->source_count; i++)
         r->sources[i].pos = r->sources[i].parts[0].len = r->sources[i].parts[1].len = 0;
     while (more) {
@@ -151,8 +185,12 @@ static void go_round(struct run *r)
         for (size_t i = 0; i < r->source_count; i++)
             more |= take(r, &r->sources[i]);
     }
-    if (r->used > 0)
+    if (r->open->used > 0)
         ship(r);
+    start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t i = 0; i < r->ring_size; i++)
+        kafka_wait(&r->ring[i]);
+    r->shipping_ns += now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
 /* `read` does not look at the bytes, yet its figures are wanted per line. */
@@ -198,9 +236,15 @@ static void open_buffers(struct run *r)
         mmap(NULL, READ_SIZE + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (r->buffer == MAP_FAILED)
         die("memory", strerror(errno));
-    r->body = must(malloc(room));
     r->packed_size = room + room / 4;
     r->packed = must(malloc(r->packed_size));
+    r->ring_size = r->work->codec ? RING : 1;
+    r->open = r->ring;
+    for (struct body *b = r->ring; b < r->ring + r->ring_size; b++) {
+        b->bytes = must(malloc(room));
+        if (r->work->codec) /* the constant parts alone make a record longer than 256 bytes */
+            b->messages = must(calloc(r->body_size / 256 + 2, sizeof *b->messages));
+    }
 }
 
 struct cost {
@@ -209,10 +253,16 @@ struct cost {
 
 static struct cost measure(struct run *r)
 {
-    uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID), wall = now_ns(CLOCK_MONOTONIC);
+    uint64_t process = now_ns(CLOCK_PROCESS_CPUTIME_ID), thread = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct cost c = {.wall = now_ns(CLOCK_MONOTONIC)};
 
     go_round(r);
-    return (struct cost){now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu, now_ns(CLOCK_MONOTONIC) - wall};
+    c.cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - process;
+    thread = now_ns(CLOCK_THREAD_CPUTIME_ID) - thread;
+    c.wall = now_ns(CLOCK_MONOTONIC) - c.wall;
+    if (r->work->codec)
+        c.cpu -= thread - r->shipping_ns;
+    return c;
 }
 
 static int by_cpu(const void *a, const void *b)
@@ -258,12 +308,15 @@ static const struct work *find_work(const char *name)
 int main(int argc, char **argv)
 {
     static struct run r = {.body_size = (size_t)1024 << 10};
-    const char *out = "/dev/null";
+    const char *out = "/dev/null", *brokers = NULL;
     size_t rounds = 5;
     struct cost *costs;
 
+    if (argc == 3 && !strcmp(argv[1], "broker"))
+        kafka_serve(number_after(argv + 1));
     if (argc < 3 || argc % 2 == 0)
-        usage("bare read|json|es-igzip|es-zlib DIR [--body KiB] [--repeat N] [--out FILE]");
+        usage("bare read|json|es-igzip|es-zlib|kafka-CODEC DIR [--body KiB] [--repeat N] "
+              "[--out FILE] [--brokers HOST:PORT], or bare broker PARTITIONS");
     for (char **arg = argv + 3; *arg; arg += 2) {
         if (!strcmp(*arg, "--body"))
             r.body_size = number_after(arg) << 10;
@@ -271,6 +324,8 @@ int main(int argc, char **argv)
             rounds = number_after(arg);
         else if (!strcmp(*arg, "--out"))
             out = arg[1];
+        else if (!strcmp(*arg, "--brokers"))
+            brokers = arg[1];
         else
             die(*arg, "is no option");
     }
@@ -280,6 +335,8 @@ int main(int argc, char **argv)
         die(out, strerror(errno));
     open_buffers(&r);
     open_sources(&r, argv[2]);
+    if (r.work->codec)
+        kafka_open(brokers, r.work->codec);
     costs = must(calloc(rounds, sizeof *costs));
     for (size_t i = 0; i < rounds; i++) {
         (void)!ftruncate(r.out, 0); /* FILE holds the last round; /dev/null refuses, and need not */

@@ -9,8 +9,8 @@ The agent's CPU time is that of its whole process tree, from start to exit. In i
 tree and {tmp} a new empty folder, so that each run starts without state.
 
 The tree does not grow, so the agent never ends by itself: when its CPU time has stood still for 0.6 s it is idle,
-and gets SIGTERM. Then its books, one line of JSON in its log, must say that it read the whole tree; so its log
-has to be JSON.
+and gets SIGTERM. Then its books, one line of JSON in its log, must say that it read and delivered the whole
+tree; so its log has to be JSON.
 Prints one line of JSON for each pair, and one for all."""
 import argparse, json, os, signal, statistics, subprocess, sys, tempfile, time
 
@@ -57,6 +57,8 @@ class Idle:
 
 def run_bare(args):
     command = ["taskset", "-c", args.core, args.bare, args.work, args.dir, "--repeat", "1"]
+    if args.brokers:
+        command += ["--brokers", args.brokers]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -86,7 +88,7 @@ def run_agent(args, raw_bytes):
         if agent.returncode != 0 or wall is None:
             fail(log_path, "the agent ended %s, with %d" % ("early" if wall is None else "badly", agent.returncode))
         said = books(log_path)
-        if not said or int(said["read_bytes"]) != raw_bytes:
+        if not said or {int(said["read_bytes"]), int(said["delivered_bytes"])} != {raw_bytes}:
             fail(log_path, "the tree has %d bytes, and the agent's books say %s" % (raw_bytes, said))
         return usage.ru_utime + usage.ru_stime, wall, rss
 
@@ -100,6 +102,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--core", default="1")
     parser.add_argument("--bare", default=os.path.join(HERE, "bare"), metavar="PROGRAM")
+    parser.add_argument("--brokers", metavar="HOST:PORT", help="where bare's works of Kafka produce to")
     parser.add_argument("--limit", type=float, default=120, metavar="SECONDS", help="for one run of the agent")
     parser.add_argument("--log", metavar="FILE", help="keep the agent's stderr of the last run")
     parser.add_argument("--at-least", type=float, metavar="RATIO", help="exit 1 if the median is below")

@@ -23,6 +23,7 @@ struct source {
     int fd;
     uint64_t pos;
     struct blocks blocks;
+    struct block key; /* of its messages */
     struct open_part parts[2];
 };
 
@@ -82,6 +83,7 @@ static void open_source(struct source *src, char *path, bool bulk)
     *pod++ = *uid++ = '\0';
     id = block("%s/%s/%s/%d\n", ns, uid, container, atoi(file + 1));
     make_name(name, id.bytes, src->fd);
+    src->key = block("%s/%s", uid, container);
     src->blocks.bulk = bulk;
     src->blocks.head = bulk ? block("{\"create\":{\"_index\":\"" INDEX "\",\"_id\":\"%s-", name)
                             : block("{\"@timestamp\":\"");
