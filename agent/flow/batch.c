@@ -9,6 +9,7 @@
 
 #define PAYLOAD_PER_ROW 64
 #define MIN_ROWS        16
+#define AHEAD           8 /* rows are asked for in turn, long after they were written */
 
 void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records)
 {
@@ -214,6 +215,8 @@ void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out)
     const char *framed = b->payload + row->at;
 
     SL_ASSERT(i < b->row_count);
+    if (i + AHEAD < b->row_count)
+        __builtin_prefetch(b->payload + row[AHEAD].time);
     *out = (sl_item){
         .framed = {framed, row->len},
         .value = {framed + row->before, row->len - row->before - row->after},
