@@ -1,7 +1,8 @@
 /* conf.c - from our options to librdkafka's properties.
  *
  * The lane has gathered records for batch.max_age already, so linger.ms is only what joins batches
- * that come quickly one after the other. */
+ * that come quickly one after the other; what it waits for longer, it only waits for, once all of
+ * max_in_flight is out. */
 #include "kafka.h"
 #include "property.h"
 #include "server_name.h"
@@ -44,9 +45,10 @@ static void set_promises(maker *m)
 {
     static const char *const fixed[][2] = {
         {"message.timeout.ms", "0"}, /* again, without end */
-        {"linger.ms", "50"},
+        {"linger.ms", "10"},
         {"message.max.bytes", "1000000000"},           /* what the broker takes is for it to say */
         {"queue.buffering.max.kbytes", "2147483647"},  /* the host bounds it, in bytes */
+        {"queue.buffering.max.messages", "25000"},     /* each takes up to 470 bytes of its own */
         {"topic.metadata.propagation.max.ms", "5000"}, /* others wait behind */
         {"log.queue", "true"},
         {"statistics.interval.ms", "10000"},

@@ -159,7 +159,8 @@ SL_PLUGIN(kafka) = {
     .output =
         {
             .max_in_flight = KAFKA_MAX_IN_FLIGHT,
-            .in_flight = 8,
+            .max_bytes = 2 << 20, /* a request for each partition and batch: large ones cost less */
+            .in_flight = 4,
             .max_age_ms = 1000,
             .encodings = "json|msgpack|raw",
             .open = kafka_open,
