@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--at-least", type=float, metavar="RATIO", help="exit 1 if the median is below")
     args = parser.parse_args()
     args.dir = os.path.abspath(args.dir)
-    ratios, speeds = [], []
+    ratios, speeds, rates = [], [], []
     said = run_bare(args)  # warms the page cache, and counts
     for pair in range(args.pairs):
         if pair % 2 == 0:
@@ -118,11 +118,13 @@ def main():
             said = run_bare(args)
         ratios.append(said["cpu_s"] / cpu)
         speeds.append(said["raw_bytes"] / cpu / 1e6)
+        rates.append(said["raw_bytes"] / wall / 1e6)
         print(json.dumps({"pair": pair + 1, "bare_cpu_s": said["cpu_s"], "agent_cpu_s": round(cpu, 4), "agent_wall_s": round(wall, 2),
                           "agent_ns_per_line": round(cpu * 1e9 / said["lines"], 1), "agent_raw_MBps_per_core": round(speeds[-1], 1),
                           "agent_rss_kib": rss, "ratio": round(ratios[-1], 3)}), flush=True)
     median = statistics.median(ratios)
     print(json.dumps({"bench": "ratio", "name": args.name, "work": args.work, "pairs": args.pairs, "raw_MBps_per_core": round(statistics.median(speeds), 1),
+                      "cpu_s_per_GB": round(1000 / statistics.median(speeds), 2), "raw_MBps": round(statistics.median(rates), 1),
                       "ratio_min": round(min(ratios), 3), "ratio_median": round(median, 3), "ratio_max": round(max(ratios), 3)}))
     sys.exit(args.at_least is not None and median < args.at_least)
 
