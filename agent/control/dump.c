@@ -1,6 +1,7 @@
 /* dump.c - see dump.h. */
 #include "control/dump.h"
 #include "base/utf8.h"
+#include "control/mask.h"
 #include "control/nearest.h"
 #include "control/units.h"
 
@@ -68,7 +69,8 @@ static void dump_map(const sl_store *s, const sl_pairs *map, sl_buf *out)
         sl_buf_add_text(out, i ? ", " : "");
         dump_text(out, map->names[i]);
         sl_buf_add_text(out, ": ");
-        dump_masked(s, &map->values[i], map->values[i], out);
+        dump_masked(s, &map->values[i],
+                    sl_mask_is_secret(sl_str(map->names[i])) ? "***" : map->values[i], out);
     }
     sl_buf_add_text(out, "}");
 }

@@ -1,5 +1,6 @@
 /* mistake.c - see mistake.h. A long line is shown cut around the place. */
 #include "control/mistake.h"
+#include "control/mask.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,15 @@ static bool is_inside_character(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
+static size_t count_characters(sl_slice s)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        count += !is_inside_character(s.ptr[i]);
+    return count;
+}
+
 /* Bytes of the first `n` characters of s. */
 static size_t characters(sl_slice s, size_t n)
 {
@@ -71,14 +81,27 @@ static size_t characters(sl_slice s, size_t n)
     return len;
 }
 
+/* The line without its secrets, cut to what is shown; *before is set to the place's bytes in it. */
+static sl_slice excerpt(sl_slice line, size_t column, sl_buf *masked, size_t *before)
+{
+    size_t place = sl_mask_line(line, characters(line, column), masked), from = 0;
+    sl_slice shown = sl_buf_slice(masked);
+
+    column = count_characters((sl_slice){shown.ptr, place});
+    if (column > SHOWN_COLUMNS)
+        from = characters(shown, column - SHOWN_COLUMNS / 2);
+    shown = sl_slice_from(shown, from);
+    *before = place - from;
+    shown.len = characters(shown, SHOWN_COLUMNS);
+    return shown;
+}
+
 static void add_line(sl_buf *out, const sl_spot *at)
 {
-    sl_slice line = line_at(at->in->bytes, at->line);
-    size_t column = at->column - 1, from = column > SHOWN_COLUMNS ? column - SHOWN_COLUMNS / 2 : 0;
-    sl_slice shown = sl_slice_from(line, characters(line, from));
-    size_t before = characters(shown, column - from);
+    sl_buf masked = {0};
+    size_t before;
+    sl_slice shown = excerpt(line_at(at->in->bytes, at->line), at->column - 1, &masked, &before);
 
-    shown.len = characters(shown, SHOWN_COLUMNS);
     sl_buf_add_text(out, "  ");
     add_visible(out, shown);
     sl_buf_add_text(out, "\n  ");
@@ -87,6 +110,7 @@ static void add_line(sl_buf *out, const sl_spot *at)
             sl_buf_add(out, shown.ptr[i] == '\t' ? "\t" : " ", 1);
     }
     sl_buf_add_text(out, "^\n");
+    sl_buf_fini(&masked);
 }
 
 struct sl_shown {

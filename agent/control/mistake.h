@@ -24,7 +24,8 @@ typedef struct sl_mistakes {
 void sl_mistake(sl_mistakes *m, const sl_spot *at, const char *format, ...) SL_PRINTF(3, 4);
 
 /* Writes them in the order of their places and forgets them: "NAME:LINE:COLUMN: MESSAGE", then the
- * line, then a caret under the place. Bytes that would drive a terminal are written as `?`. */
+ * line without its secrets (mask.h), then a caret under the place. Bytes that would drive a terminal are
+ * written as `?`. */
 void sl_mistakes_write(sl_mistakes *m, sl_buf *out);
 
 /* The place of the byte at `offset`; lines end as YAML 1.1 says. */
