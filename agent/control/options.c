@@ -364,11 +364,51 @@ static void fill_row(const sl_options *o, const sl_option *row, void *slot, cons
     }
 }
 
+/* The row NAME_file beside the secret NAME, or NULL. */
+static const sl_option *file_row(const sl_option *rows, const sl_option *secret)
+{
+    size_t len = strlen(secret->name);
+
+    for (const sl_option *row = rows; secret->type == SL_SECRET && row->name; row++) {
+        if (!strncmp(row->name, secret->name, len) && !strcmp(row->name + len, "_file"))
+            return row;
+    }
+    return NULL;
+}
+
+/* PATH, if the scalar is "${file:PATH}" and nothing else; else empty. */
+static sl_slice only_file(const sl_yaml *node)
+{
+    sl_slice text = node && node->kind == SL_YAML_SCALAR ? sl_str(node->text) : (sl_slice){0};
+    const char *end = text.len > 0 ? memchr(text.ptr, '}', text.len) : NULL;
+
+    if (!end || end + 1 != text.ptr + text.len || !sl_slice_starts(text, SL_SLICE("${file:")))
+        return (sl_slice){0};
+    return (sl_slice){text.ptr + 7, text.len - 8};
+}
+
+/* A secret that is a file's contents, and nothing else, is left to whoever reads that file himself:
+ * so it is read again when it changes. It could be read now, or that was said. */
+static void hand_over_file(const sl_options *o, const sl_option *rows, const sl_option *secret,
+                           void *into, const sl_yaml *mapping)
+{
+    const sl_option *file = file_row(rows, secret);
+    sl_slice path = only_file(sl_yaml_find(mapping, secret->name));
+    const char **slot = (void *)((char *)into + secret->offset);
+
+    if (!file || !path.len || !*slot || sl_yaml_find(mapping, file->name))
+        return;
+    *slot = secret->fallback;
+    *(const char **)(void *)((char *)into + file->offset) = sl_store_text(o->store, path);
+}
+
 void sl_options_fill(const sl_options *o, const sl_option *rows, void *into, const sl_yaml *mapping)
 {
     for (const sl_option *row = rows; row->name; row++)
         fill_row(o, row, (char *)into + row->offset, sl_yaml_find(mapping, row->name),
                  &mapping->at);
+    for (const sl_option *row = rows; row->name; row++)
+        hand_over_file(o, rows, row, into, mapping);
 }
 
 /* --- what is no option --- */

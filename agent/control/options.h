@@ -1,7 +1,9 @@
 /* options.h - option rows at work: from YAML into structs. dump.h is the way back.
  *
  * A row (plugin.h, sl_option) is all there is to an option. A dot in its name stands for a section.
- * A text whose name ends in `path`, `dir` or `file` names a file: it must be absolute, or empty.
+ * A text whose name ends in `path`, `dir` or `file` names a file: it must be absolute, or empty. A secret
+ * that is ${file:/path} and nothing else fills the row NAME_file instead, where there is one: an output
+ * reads its own file again when it changes.
  *
  * Thread   any, one at a time */
 #ifndef SL_CONTROL_OPTIONS_H

@@ -5,7 +5,7 @@
 #include "unit.h"
 
 struct target {
-    const char *text, *secret, *path;
+    const char *text, *secret, *path, *key, *key_file;
     uint64_t size, time, count;
     bool flag;
     int choice;
@@ -19,6 +19,8 @@ static const sl_option rows[] = {
     {"text", SL_TEXT, AT(text), "", "any", NULL, 0, 0},
     {"auth.secret", SL_SECRET, AT(secret), "", "hidden", NULL, 0, 0},
     {"auth.ca_file", SL_TEXT, AT(path), "", "a file", NULL, 0, 0},
+    {"auth.key", SL_SECRET, AT(key), "", "hidden", NULL, 0, 0},
+    {"auth.key_file", SL_TEXT, AT(key_file), "", "holds it", NULL, 0, 0},
     {"size", SL_SIZE, AT(size), "0", "bytes", NULL, 0, 0},
     {"time", SL_TIME, AT(time), "0s", "a while", NULL, 0, 0},
     {"count", SL_COUNT, AT(count), "1", "a number", NULL, 1, 1000},
@@ -265,6 +267,14 @@ static const struct {
     {"text: a${file:@/f}b", "hunter2", "text: \"***\""},
     {"auth: {secret: hunter2}", NULL, "  secret: \"***\""},
     {"auth: {secret: \"${env:SL_SET}\"}", NULL, "  secret: \"***\""},
+    {"map: {Authorization: hunter2}", NULL, "map: {\"Authorization\": \"***\"}"},
+    /* a secret that is a file's is left to whoever reads that file again */
+    {"auth: {key: \"${file:@/f}\"}", "hunter2", "  key_file: \"@/f\""},
+    {"auth: {key: \"${file:@/f}x\"}", "hunter2", "  key_file: \"\""},
+    {"auth: {key: \"${file:@/f}${file:@/f}\"}", "hunter2", "  key_file: \"\""},
+    {"auth: {key: \"${file:@/f}\", key_file: /x}", "hunter2", "  key_file: \"/x\""},
+    {"auth: {key: \"${file:@/none}\"}", NULL,
+     "auth.key: cannot take ${file:@/none}: No such file or directory"},
     {"size: ${file:@/f}", "1MiB\n", "size: \"***\""},
     {"flag: ${file:@/f}", "true\n", "flag: \"***\""},
     {"choice: ${file:@/f}", "two\n", "choice: \"***\""},
