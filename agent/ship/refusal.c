@@ -18,7 +18,9 @@ typedef struct burial {
     sl_dead_job job;
     const sl_refusals *all;
     sl_trip *trip;
-    spot from, to; /* what is in the job; before it all is settled */
+    spot from, to;    /* what is in the job; before it all is settled */
+    uint32_t entries; /* in the job */
+    uint32_t most;    /* of them */
 } burial;
 
 static void render(const sl_refusals *all, const sl_batch *b, uint32_t i, const sl_refusal *r,
@@ -109,12 +111,14 @@ static void write_next(burial *u)
     const sl_trip *t = u->trip;
     sl_buf *text = &u->job.text;
 
-    text->len = 0;
-    while (u->to.refusal < t->refusal_count && text->len < CHUNK_BYTES) {
+    text->len = u->entries = 0;
+    while (u->to.refusal < t->refusal_count && text->len < CHUNK_BYTES && u->entries < u->most) {
         const sl_refusal *r = &t->refusals[u->to.refusal];
 
-        if (!is_elsewhere(r))
+        if (!is_elsewhere(r)) {
             render(u->all, t->batch, r->first + u->to.row, r, text);
+            u->entries++;
+        }
         if (is_elsewhere(r) || ++u->to.row == r->n)
             u->to = (spot){u->to.refusal + 1, 0};
     }
@@ -130,10 +134,18 @@ static void on_written(sl_dead_job *job)
 {
     burial *u = SL_CONTAINER_OF(job, burial, job);
 
+    if (job->err == SL_E_FULL && u->entries > 1) { /* there may be room for some of them */
+        u->to = u->from;
+        u->most = u->entries / 2;
+        write_next(u);
+        return;
+    }
     if (job->err && !(job->err == SL_E_FULL && u->all->drop_when_full)) {
         end(u, job->err);
         return;
     }
+    if (job->err) /* full for one is full for all that are with it */
+        u->to = (spot){u->trip->refusal_count, 0};
     walk(u, u->to, settle);
     write_next(u);
 }
@@ -156,6 +168,7 @@ void sl_refusals_bury(const sl_refusals *all, sl_trip *t)
 
     u->all = all;
     u->trip = t;
+    u->most = UINT32_MAX;
     settle_elsewhere(all, t);
     if (all->letters)
         write_next(u);

@@ -265,6 +265,7 @@ class Full(Case):
         self.assert_waiting(sluice, "dead_letter", {"bad-1"})
         self.assertLessEqual(sum(f.stat().st_size for f in
                                  (self.folder / "state/dead-letter/out").iterdir()), 2048)
+        self.assertGreater(len(self.dead()), 0)   # what there was room for
         books = self.assert_stops(sluice)
         self.assertGreater(books["in_flight_bytes"], 0)
         sluice.outputs["dead_letter"] = {"max_bytes": "1MiB"}
@@ -281,6 +282,7 @@ class Full(Case):
         books = self.assert_stops(sluice)
         self.assertGreater(books["dropped_bytes"], 0)
         self.assertEqual(books["in_flight_bytes"], 0)
+        self.assertEqual(set(self.dead()), {0})   # what there was room for
 
     def test_a_folder_that_cannot_be_made_holds_the_container(self):
         (self.folder / "state").mkdir(exist_ok=True)
