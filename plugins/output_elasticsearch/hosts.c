@@ -51,10 +51,12 @@ static const char *find_mistake(CURLU *u, const char *url)
 
 static bool take_apart(CURLU *u, parts *p)
 {
-    return curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_HOST, &p->name, 0) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_PATH, &p->path, 0) == CURLUE_OK;
+    bool all = curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK &&
+               curl_url_get(u, CURLUPART_HOST, &p->name, 0) == CURLUE_OK &&
+               curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+               curl_url_get(u, CURLUPART_PATH, &p->path, 0) == CURLUE_OK;
+
+    return all && strtol(p->port, NULL, 10) > 0;
 }
 
 static char *format(const char *pattern, ...) SL_PRINTF(1, 2);

@@ -284,6 +284,8 @@ static bool set_call(http_request *r)
     curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
     curl_easy_setopt(r->easy, CURLOPT_URL, call->url);
     curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    /* short answers are not worth it; a proxy that compresses them in spite of that is understood */
+    curl_easy_setopt(r->easy, CURLOPT_ACCEPT_ENCODING, "identity");
     curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
     if (is_set(call->user)) {

@@ -108,6 +108,25 @@ static void check_headers(const sl_pairs *headers, sl_mistake_fn *mistake, void 
     }
 }
 
+/* One that is the same for all records can be looked at now. */
+static void check_index(const char *option, const char *index, sl_mistake_fn *mistake, void *arg)
+{
+    char name[INDEX_NAME_MAX + 1];
+    size_t len = strlen(index);
+
+    if (strstr(index, "%{"))
+        return;
+    if (len > INDEX_NAME_MAX) {
+        mistake(arg, option, "a name has 255 bytes at most");
+        return;
+    }
+    memcpy(name, index, len);
+    len = index_name_make(name, len, sizeof name);
+    if (len == strlen(INDEX_NAME_NONE) && !memcmp(name, INDEX_NAME_NONE, len) &&
+        strcmp(index, INDEX_NAME_NONE) != 0)
+        mistake(arg, option, "it is no name: nothing is left of it without what may not be in one");
+}
+
 static void es_check(const void *self, sl_mistake_fn *mistake, void *arg)
 {
     const elasticsearch *es = self;
@@ -117,6 +136,9 @@ static void es_check(const void *self, sl_mistake_fn *mistake, void *arg)
     if (strcmp(es->proxy, "none") != 0 && strcmp(es->proxy, "env") != 0 &&
         !strstr(es->proxy, "://"))
         mistake(arg, "proxy", "write none, env or a URL such as http://proxy:3128");
+    check_index("index", es->index, mistake, arg);
+    if (*es->fallback_index)
+        check_index("fallback_index", es->fallback_index, mistake, arg);
     check_headers(&es->headers_option, mistake, arg);
     credentials_check(&es->credentials, mistake, arg);
     hosts_check(&es->hosts_option, mistake, arg);

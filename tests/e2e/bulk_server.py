@@ -203,6 +203,13 @@ def chunked(size, pause=0.0):
     return say
 
 
+def gzipped(server, request, line):
+    """Everything is stored, and a proxy has compressed the answer."""
+    body = gzip.compress(bulk(server.store(request)))
+    line.sendall(head(200, len(body), "content-encoding: gzip\r\n") + body)
+    return True
+
+
 def silence(said=b""):
     """So much is said; then nothing, until the agent goes away."""
     def say(_server, _request, line):

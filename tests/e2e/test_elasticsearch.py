@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import agent
-from bulk_server import (BulkServer, bulk, changed, chunked, cut, farewell, good, head, items, reset,
+from bulk_server import (BulkServer, bulk, changed, chunked, cut, farewell, good, gzipped, head, items, reset,
                          silence, status, tls_context)
 from programs import SLUICE
 from test_tail import Log
@@ -82,8 +82,8 @@ class Requests(Case):
         self.assertEqual(request.head.decode(), "\r\n".join((
             "POST /_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,"
             "items.*.failure_store,error.type,error.reason HTTP/1.1",
-            f"Host: {host}", "Content-Type: application/x-ndjson", "Accept: application/json",
-            "User-Agent: sluice", f"Content-Length: {len(request.body)}")))
+            f"Host: {host}", "Accept-Encoding: identity", "Content-Type: application/x-ndjson",
+            "Accept: application/json", "User-Agent: sluice", f"Content-Length: {len(request.body)}")))
 
     def test_t_es_01_index(self):
         self.action(op="index")
@@ -106,7 +106,7 @@ class Requests(Case):
         return super().deliver(server, texts, **output)
 
     def test_t_es_21_long_index_is_cut(self):
-        self.action(index="x" * 255, index_option="x" * 300)
+        self.action(index="x" * 255, index_option="x" * 300 + "%{kubernetes.namespace}")
 
     def test_t_es_17_data_stream_has_its_fields(self):
         server = self.serve()
@@ -456,6 +456,12 @@ class Answers(Case):
         self.deliver(server, texts, batch={"max_records": 5, "max_age": "200ms"})
         self.assertEqual(len(server.requests), 8)
 
+    def test_t_es_12_answer_that_nobody_asked_to_be_gzip(self):
+        server = self.serve(gzipped)
+        self.deliver(server)
+        self.assertEqual(len(server.requests), 1)
+        self.assertEqual(server.requests[0].headers["accept-encoding"], "identity")
+
     def test_slow_answers(self):
         server = self.serve(chunked(3, 0.01))
         self.deliver(server)
@@ -585,6 +591,24 @@ class Login(Case):
             subprocess.run(["rm", "-r", self.pods], check=True)
             self.pods.mkdir()
 
+    def test_t_es_14_value_of_a_file_is_read_again(self):
+        """auth.password: ${file:...} has no other way to learn of a new password."""
+        path = self.folder / "password"
+        path.write_text("old\n")
+        server = self.serve()
+        sluice = self.sluice(server, auth={"user": "me", "password": "${file:%s}" % path},
+                             batch={"max_age": "0s"})
+        sluice.start()
+        for n, password in enumerate(("old", SECRET)):
+            path.with_suffix(".new").write_text(password + "\n")
+            os.rename(path.with_suffix(".new"), path)
+            self.log.put(f"line {n}")
+            agent.until("the line", lambda: server.stored() == n + 1)
+            said = server.requests[-1].headers["authorization"]
+            self.assertEqual(base64.b64decode(said[6:]).decode(), f"me:{password}")
+        self.finish(server, sluice, ["line 0", "line 1"])
+        self.assert_kept_secret()
+
     def test_t_es_07_wrong_password_is_said_and_waited_for(self):
         said = json.dumps({"error": {"type": "security_exception", "reason": "unable to authenticate"},
                            "status": 401}).encode()
@@ -623,6 +647,10 @@ class Login(Case):
                 ("must begin with http", {"hosts": ["localhost:9200"]}),
                 ("ends with ?", {"hosts": ["http://localhost/?a=b"]}),
                 ("hosts: there is none", {"hosts": []}),
+                ("it is no URL", {"hosts": ["http://localhost:0"]}),
+                ("index: it is no name", {"index": ""}),
+                ("index: it is no name", {"index": "-.."}),
+                ("fallback_index: a name has 255 bytes at most", {"fallback_index": "x" * 256}),
                 ("no header that can be set", {"headers": {"Content-Type": "x"}}),
                 ("no header that can be set", {"headers": {"a b": "x"}}),
                 ("proxy: write", {"proxy": "there"}),
