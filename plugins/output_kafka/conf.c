@@ -62,6 +62,17 @@ static void set_promises(maker *m)
     set(m, "max.in.flight", m->k->idempotence ? "5" : "1"); /* or they change places */
 }
 
+/* HOST, HOST:PORT or [V6]:PORT; without a port it is Kafka's own, 9092. */
+static bool is_broker(const char *text)
+{
+    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+    char *end = NULL;
+    long port = colon && colon > bracket ? strtol(colon + 1, &end, 10) : 1;
+
+    return *text && !strpbrk(text, ", /") && colon != text &&
+           (!end || (*end == '\0' && end > colon + 1)) && port > 0 && port <= 65535;
+}
+
 static void set_brokers(maker *m)
 {
     const sl_texts *brokers = &m->k->brokers;
@@ -69,7 +80,7 @@ static void set_brokers(maker *m)
     char *list;
 
     for (size_t i = 0; i < brokers->count; i++) {
-        if (!*brokers->items[i] || strpbrk(brokers->items[i], ", /"))
+        if (!is_broker(brokers->items[i]))
             refuse(m, "brokers", "one of them is not HOST:PORT");
         len += strlen(brokers->items[i]) + 1;
     }

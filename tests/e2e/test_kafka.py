@@ -343,6 +343,8 @@ class Configuration(agent.Case):
         for output, words in (
                 ({"brokers": []}, "brokers"),
                 ({"brokers": ["a b"]}, "brokers"),
+                ({"brokers": ["a:99999"]}, "brokers"),
+                ({"brokers": ["[::1]:9092", "a:"]}, "brokers"),
                 ({"topic": ""}, "topic"),
                 ({"topic": "a b"}, "no name of a topic"),
                 ({"compression": "brotli"}, "compression"),
