@@ -30,6 +30,28 @@ static int refuse(const char *what, const char *name)
     return SL_EXIT_FAILED;
 }
 
+static const sl_output_config *find_output(const sl_config *c, const char *name)
+{
+    for (size_t i = 0; i < c->output_count; i++) {
+        if (!strcmp(c->outputs[i].name, name))
+            return &c->outputs[i];
+    }
+    return NULL;
+}
+
+/* One that is not configured any more may have left something. */
+static bool knows_output(const sl_config *c, const char *name)
+{
+    char **names;
+    size_t count = sl_dead_files_outputs(c->state_dir, &names);
+    bool known = find_output(c, name);
+
+    for (size_t i = 0; i < count && !known; i++)
+        known = !strcmp(names[i], name);
+    sl_dead_files_free(names, count);
+    return known;
+}
+
 /* --- looking --- */
 
 /* Entries of one output, refused for one reason. */
@@ -206,15 +228,6 @@ static int show(work *w)
 
 /* --- once more --- */
 
-static const sl_output_config *find_output(const sl_config *c, const char *name)
-{
-    for (size_t i = 0; i < c->output_count; i++) {
-        if (!strcmp(c->outputs[i].name, name))
-            return &c->outputs[i];
-    }
-    return NULL;
-}
-
 /* Returns the exit code. */
 static int print_redriven(work *w, const sl_redriven *r)
 {
@@ -362,11 +375,25 @@ static const struct verb *find_verb(const sl_cli_args *args)
 
 static int call(work *w, const struct verb *verb)
 {
-    int code = verb->call(w), printed = sl_cli_print(&w->out);
+    int code, printed;
 
+    if (w->output && !knows_output(w->config, w->output))
+        return refuse("the configuration has no output ", w->output);
+    code = verb->call(w);
+    printed = sl_cli_print(&w->out);
     if (w->damaged > 0)
         fprintf(stderr, "sluice dead-letter: %zu damaged entries were skipped\n", w->damaged);
     return code ? code : printed;
+}
+
+/* NULL: any will do. */
+static bool is_reason(const char *name)
+{
+    bool known = !name;
+
+    for (size_t i = 0; i < SL_DEAD_REASONS && !known; i++)
+        known = !strcmp(sl_dead_names[i], name);
+    return known;
 }
 
 int sl_cli_dead_letter(const sl_cli_args *args)
@@ -381,6 +408,13 @@ int sl_cli_dead_letter(const sl_cli_args *args)
         fputs("sluice dead-letter: takes ls [OUTPUT], show OUTPUT, or redrive OUTPUT\n"
               "sluice dead-letter --help says more\n",
               stderr);
+        return code;
+    }
+    if (!is_reason(args->reason)) {
+        fprintf(stderr,
+                "sluice dead-letter: no reason \"%s\": there are rejected, too_large and "
+                "retry_limit\n",
+                args->reason);
         return code;
     }
     config = sl_config_load(args->file, args->sets, args->set_count, &errors);
