@@ -109,6 +109,8 @@ static uint64_t now_ms(const sl_host *host)
 
 void sl_hosting_up(sl_hosting *h, bool up, const char *reason)
 {
+    if (up || !h->down_ms)
+        h->down_ms = up ? 0 : sl_now_ms(h->clock);
     h->up = up;
     free(h->up_reason);
     h->up_reason = reason ? sl_strdup(reason) : NULL;

@@ -24,6 +24,7 @@ typedef struct sl_hosting {
     void (*gave_up)(void *arg);   /* from within it, too */
     uint64_t wire_bytes;
     bool up;          /* the far end can be reached, as far as is known */
+    uint64_t down_ms; /* since when it cannot; 0: it can */
     char *up_reason;  /* NULL: nothing was said */
     char *last_words; /* of give_up() */
 } sl_hosting;

@@ -460,6 +460,8 @@ void sl_output_look(const sl_output *o, sl_output_numbers *out)
 
     if (!since && o->in_flight > 0 && now - o->silent_ms >= SL_SILENT_MS)
         since = o->silent_ms;
+    if (!since)
+        since = o->hosting.down_ms;
     *out = (sl_output_numbers){.up = !since && o->hosting.up &&
                                      (o->state == OUT_OPEN || o->state == OUT_BACKOFF),
                                .down_ms = since ? now - since : 0,

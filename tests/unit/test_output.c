@@ -857,6 +857,32 @@ START_TEST(a_far_end_that_says_nothing_is_down_after_a_while)
 }
 END_TEST
 
+/* A library that goes on trying by itself answers nothing meanwhile. */
+START_TEST(a_far_end_is_down_for_as_long_as_its_plugin_says)
+{
+    struct near near = {0};
+    sl_output_numbers numbers;
+    const sl_host *host;
+
+    set_up(&near, &far_patient, 1);
+    host = near.far.host;
+    for (int i = 0; i < 2; i++) {
+        host->up(host, false, "gone");
+        near.clock.ms += 300;
+    }
+    sl_output_look(near.output, &numbers);
+    ck_assert(!numbers.up);
+    ck_assert_uint_eq(numbers.down_ms, 600);
+    host->up(host, true, NULL);
+    near.clock.ms += 300;
+    sl_output_look(near.output, &numbers);
+    ck_assert(numbers.up);
+    ck_assert_uint_eq(numbers.down_ms, 0);
+    sl_output_free(near.output);
+    tear_down(&near);
+}
+END_TEST
+
 /* --- close --- */
 
 static const struct {
@@ -1056,6 +1082,7 @@ SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
         SL_ONE(far_end_may_ask_for_more_time), SL_ONE(complains_once_a_minute),
         SL_ONE(retries_are_counted), SL_ONE(a_failing_far_end_is_down_until_it_delivers),
         SL_ONE(a_far_end_that_says_nothing_is_down_after_a_while),
+        SL_ONE(a_far_end_is_down_for_as_long_as_its_plugin_says),
         SL_ROWS(close_gives_everything_back, close_rows), SL_ONE(close_ends_a_backoff),
         SL_ROWS(close_forgets_the_backoff, ending_rows), SL_ONE(giving_up_is_said_once_and_later),
         SL_ONE(a_plugin_that_does_not_open_leaves_nothing), SL_ONE(an_unused_output_can_be_freed),
