@@ -629,7 +629,8 @@ static void add_joining(const sl_state *st, sl_saved_source *saved)
         sl_realloc(saved->cursors, (saved->cursor_count + st->lane_count) * sizeof *saved->cursors);
     for (size_t k = 0; k < st->lane_count; k++) {
         if (st->joins[k] && sl_lane_starts_at_beginning(st->lanes[k]))
-            saved->cursors[saved->cursor_count++] = (sl_saved_cursor){.lane = (uint32_t)k};
+            saved->cursors[saved->cursor_count++] =
+                (sl_saved_cursor){.lane = (uint32_t)k, .joins = true};
     }
 }
 

@@ -26,6 +26,7 @@ typedef struct sl_saved_position {
 
 typedef struct sl_saved_cursor {
     uint32_t lane; /* index in lanes */
+    bool joins;    /* not saved: it was not there in the last life, and wants all that is left */
     sl_saved_position streams[SL_STREAMS];
 } sl_saved_cursor;
 

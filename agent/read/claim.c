@@ -332,7 +332,9 @@ static void share_body(sl_source *s, const sl_generation *g)
 
 void sl_look_begin(sl_look *l, sl_folders *f, sl_source *s)
 {
-    *l = (sl_look){.folders = f, .source = s};
+    *l = (sl_look){.folders = f, .source = s, .began_ms = sl_now_ms(f->clock)};
+    s->dangled = s->dangles;
+    s->dangles = false;
     SL_LIST_EACH(&s->generations, link)
     {
         generation_of(link)->was_linked = generation_of(link)->linked;
@@ -759,24 +761,53 @@ static void seek_resting(sl_source *s)
     }
 }
 
-/* What was sought and is nowhere: its unread bytes are lost. */
-static void give_up_sought(sl_source *s)
+static bool is_missing(const sl_generation *g)
 {
-    SL_LIST_EACH(&s->generations, link)
-    {
-        sl_generation *g = generation_of(link);
-
-        if (g->body != SL_BODY_SOUGHT || g->linked)
-            continue;
-        g->body = SL_BODY_GONE;
-        g->key = (sl_key){0}; /* its number may come back as somebody else's */
-    }
+    return g->body == SL_BODY_SOUGHT && !g->linked;
 }
 
+/* Its unread bytes are lost. */
+static void give_up(sl_generation *g)
+{
+    g->body = SL_BODY_GONE;
+    g->key = (sl_key){0}; /* its number may come back as somebody else's */
+}
+
+/* The folder itself is no more: there is nowhere to look. */
 void sl_source_give_up(sl_source *s)
 {
     seek_resting(s);
-    give_up_sought(s);
+    s->missing = false;
+    SL_LIST_EACH(&s->generations, link)
+    {
+        if (is_missing(generation_of(link)))
+            give_up(generation_of(link));
+    }
+}
+
+static bool is_missed_long(const look *l, const sl_generation *g)
+{
+    return g->missed_ms && l->began_ms >= g->missed_ms + SL_MISSED_MS;
+}
+
+/* What was sought and is nowhere, for the second time, is lost. */
+static void give_up_missing(const look *l)
+{
+    uint64_t now = sl_now_ms(l->folders->clock);
+
+    SL_LIST_EACH(&l->source->generations, link)
+    {
+        sl_generation *g = generation_of(link);
+
+        if (!is_missing(g))
+            g->missed_ms = 0;
+        else if (g->nothing_left || is_missed_long(l, g))
+            give_up(
+                g); /* what goes on in its place must not wait, and be cut as well, for nothing */
+        else if (!g->missed_ms)
+            g->missed_ms = now ? now : 1;
+        l->source->missing = l->source->missing || is_missing(g);
+    }
 }
 
 void sl_look_end(sl_look *l)
@@ -786,10 +817,11 @@ void sl_look_end(sl_look *l)
     if (!l->missed)
         seek_resting(s);
     take_candidates(l);
+    s->missing = false;
     if (l->missed || l->strange)
         s->unsettled = true; /* it has another name by now: look again before anything is lost */
     else
-        give_up_sought(s);
+        give_up_missing(l);
     SL_LIST_EACH(&s->generations, link)
     l->changed = l->changed || generation_of(link)->was_linked != generation_of(link)->linked;
 }

@@ -3,7 +3,7 @@
  * A file is a generation's that we know (by its key, or by how it begins where it was copied or
  * compressed) or a new one's. Who lists folders shows each file with saw(); end() opens what is left,
  * tells what each of them is by its first line, and takes them in the order in which they were
- * written. What was sought and did not show is gone.
+ * written. What was sought and did not show, at a second look either, is gone.
  *
  * Owns     its candidates
  * Borrows  the source; the listed folders' descriptors until end()
@@ -13,6 +13,10 @@
 
 #include "read/entries.h"
 #include "read/folder.h"
+
+/* What is sought is lost when it is still not found so long after it was missed: Docker's link leads
+ * nowhere between two steps of a rotation, and a listing beside one may be torn. */
+#define SL_MISSED_MS UINT64_C(200)
 
 /* A regular file, as it was found. */
 typedef struct sl_sighting {
@@ -29,6 +33,7 @@ typedef struct sl_look {
     sl_source *source;
     struct sl_candidate *items;
     size_t count, cap;
+    uint64_t began_ms;
     bool missed; /* a file lost its name while we looked, or it or a folder could not be opened */
     bool exhausted; /* ... for want of descriptors: what is newer is not taken before it */
     bool changed;   /* there is something new to read */

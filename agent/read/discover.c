@@ -2,6 +2,7 @@
  * every event only decides which part of it is looked at again. */
 #include "read/discover.h"
 
+#include "read/claim.h"
 #include "read/dirs.h"
 #include "read/pods.h"
 
@@ -189,6 +190,7 @@ void sl_scan_source(sl_discover *d, sl_source *s)
         sl_folder_list(&d->folders, s);
     }
     sl_scan_listed(d, s);
+    sl_scan_missing(d, s);
     if (s->unsettled) /* soon, unless only a right is missing: who gives it is told of at once */
         sl_scan_plan(d, s->complained || d->folders.descriptors_complained ? SL_SCAN_RETRY_MS
                                                                            : SL_SCAN_POLL_MS);
@@ -343,7 +345,7 @@ static bool is_as_listed(const sl_source *s)
 {
     char path[PATH_MAX];
 
-    if (s->gone || s->unsettled)
+    if (s->gone || s->unsettled || s->missing)
         return false;
     SL_LIST_EACH(&s->branches, link)
     {
@@ -450,15 +452,32 @@ static void on_soon(uv_idle_t *idle)
     sl_dirs_list_dirty(d);
 }
 
+static void look_if_missing(void *arg, sl_source *s)
+{
+    if (s->missing)
+        sl_discover_look(arg, s);
+}
+
 static void on_later(uv_timer_t *timer)
 {
-    sl_scan_soon(SL_CONTAINER_OF(timer, sl_discover, later));
+    sl_discover *d = SL_CONTAINER_OF(timer, sl_discover, later);
+
+    sl_discover_each(d, look_if_missing, d);
+    sl_scan_soon(d);
 }
 
 void sl_scan_later(sl_discover *d, uint64_t ms)
 {
-    if (!d->stopping && !uv_is_active((uv_handle_t *)&d->later))
-        uv_timer_start(&d->later, on_later, ms, 0);
+    if (d->stopping ||
+        (uv_is_active((uv_handle_t *)&d->later) && uv_timer_get_due_in(&d->later) <= ms))
+        return;
+    uv_timer_start(&d->later, on_later, ms, 0);
+}
+
+void sl_scan_missing(sl_discover *d, const sl_source *s)
+{
+    if (s->missing)
+        sl_scan_later(d, SL_MISSED_MS);
 }
 
 void sl_discover_rescan(sl_discover *d)

@@ -663,7 +663,8 @@ static void look_at(listing *l, sl_source *s, const found *first, const found *e
     sl_look_end(&look);
     sl_folder_close_branches(s);
     sl_scan_listed(l->discover, s);
-    s->gone = !has_files(s) && !s->unsettled;
+    sl_scan_missing(l->discover, s);
+    s->gone = !has_files(s) && !s->unsettled && !s->missing;
     if (look.strange)
         sl_dir_look(l->dir);
     l->dir->unsettled = l->dir->unsettled || s->unsettled;

@@ -111,12 +111,14 @@ void sl_folder_refuse(sl_folders *f, const char *path, sl_err err, bool *refused
 
 /* --- branches --- */
 
-/* It may be made in a moment, or be between two steps of a rotation. */
+/* It may be made in a moment, or be between two steps of a rotation: so even an old one is looked at
+ * once more. */
 static void on_dangling(const sl_folders *f, sl_source *s, const char *path)
 {
     struct stat st;
 
-    if (!lstat(path, &st) && sl_wall_ns(f->clock) - written_ns(&st) < YOUNG_NS)
+    s->dangles = true;
+    if (!s->dangled || (!lstat(path, &st) && sl_wall_ns(f->clock) - written_ns(&st) < YOUNG_NS))
         s->unsettled = true;
 }
 

@@ -91,6 +91,8 @@ static inline sl_source *sl_source_of(sl_link *link)
 
 void sl_scan_soon(sl_discover *d);
 void sl_scan_later(sl_discover *d, uint64_t ms);
+/* s was looked at: again soon, if something that is sought was not there. */
+void sl_scan_missing(sl_discover *d, const sl_source *s);
 /* The next scan of everything comes within that time. */
 void sl_scan_plan(sl_discover *d, uint64_t within_ms);
 void sl_scan_watch(sl_discover *d, sl_target *t, const char *path, uint32_t mask);

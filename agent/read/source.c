@@ -315,8 +315,9 @@ static void restore_checks(sl_generation *g, const sl_saved_source *saved)
     }
 }
 
-/* The place before which no lane needs anything. */
-static uint64_t least_seq(const sl_saved_source *saved)
+/* The place before which no lane needs anything.
+ * all  those that join, too */
+static uint64_t least_seq(const sl_saved_source *saved, bool all)
 {
     uint64_t least = UINT64_MAX;
 
@@ -324,7 +325,7 @@ static uint64_t least_seq(const sl_saved_source *saved)
         for (int stream = 0; stream < SL_STREAMS; stream++) {
             uint64_t seq = saved->cursors[c].streams[stream].at.seq;
 
-            if (seq < least)
+            if (seq < least && (all || !saved->cursors[c].joins))
                 least = seq;
         }
     }
@@ -344,7 +345,7 @@ static void restore_name(sl_generation *g, const sl_saved_generation *old)
 
 void sl_source_restore(sl_source *s, const sl_saved_source *saved)
 {
-    uint64_t least = least_seq(saved);
+    uint64_t least = least_seq(saved, true), owed = least_seq(saved, false);
 
     s->next_seq = saved->next_seq;
     for (size_t i = 0; i < saved->generation_count; i++) {
@@ -360,6 +361,7 @@ void sl_source_restore(sl_source *s, const sl_saved_source *saved)
         g->gone_reason = SL_LOST_DELETED;
         if (g->seq < least && g->end != UINT64_MAX)
             g->body = SL_BODY_SHUT;
+        g->unowed = g->seq < owed && g->end != UINT64_MAX;
         restore_checks(g, saved);
     }
 }

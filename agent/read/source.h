@@ -78,11 +78,15 @@ struct sl_generation {
     uint64_t still_since_ms; /* since when we find nothing new at `size`; 0: not looked yet */
     int64_t rested_ns;       /* when it was written to last, as it began to rest */
     sl_lost_reason gone_reason;
-    bool linked;         /* it, or its .gz, was in the folder at the last look */
-    bool was_linked;     /* ... and at the one before */
-    bool packed;         /* fd is its .gz */
-    bool loss_told;      /* what was given up of it, in this life */
-    bool stirred;        /* it changed while it rested: to be read, whatever its size */
+    uint64_t
+        missed_ms;     /* since when it is sought, and no look has found it; 0: it was not missed */
+    bool nothing_left; /* it was cut, and who found that out had read all that was seen of it */
+    bool linked;       /* it, or its .gz, was in the folder at the last look */
+    bool was_linked;   /* ... and at the one before */
+    bool packed;       /* fd is its .gz */
+    bool loss_told;    /* what was given up of it, in this life */
+    bool unowed;       /* all lanes of the last life had had it: it is nobody's loss */
+    bool stirred;      /* it changed while it rested: to be read, whatever its size */
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
     sl_inflate *inflate;
     sl_target watch;           /* one-shot, while the source sleeps */
@@ -135,6 +139,9 @@ struct sl_source {
     bool complained; /* an unreadable file of it was reported */
     bool refused;    /* ... and a link of it that may not be followed */
     bool unsettled;  /* something could not be opened, or is not whole yet: look again */
+    bool missing;    /* something that is sought was not there: look again before it is lost */
+    bool dangles;    /* a link of it leads nowhere */
+    bool dangled;    /* ... and one did at the look before */
     sl_link cursors; /* the lanes' */
     sl_link branches;
     const char *path; /* NULL: a container's; else its one live file, of an input of files */

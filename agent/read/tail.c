@@ -142,7 +142,8 @@ static sl_tail_state on_replaced(sl_reader *r, sl_tail *t, sl_generation *g)
 {
     char path[PATH_MAX];
 
-    if (g->size < t->at.offset)
+    g->nothing_left = g->size <= t->at.offset;
+    if (g->nothing_left)
         g->size = t->at.offset;
     sl_generation_path(g, path);
     sl_logf(r->log, SL_LOG_WARN, "%s was truncated or overwritten; it is read from its start",
@@ -246,7 +247,8 @@ static sl_tail_state at_end(sl_reader *r, sl_tail *t, sl_generation *g, sl_slice
     if (!goes_on_later(t, g, next) && !hand_on_torn(r, t, g, rest))
         return SL_TAIL_FULL;
     if (g->body == SL_BODY_GONE && t->at.offset < last) {
-        r->lost(r->arg, t, g, t->at.offset, last);
+        if (!g->unowed)
+            r->lost(r->arg, t, g, t->at.offset, last);
         t->at.offset = last;
     }
     if ((!next || next->attempt != g->attempt) && !r->attempt_ended(r->arg, t))

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import threading
 import time
 import unittest
 from collections import Counter
@@ -229,6 +230,45 @@ class Docker(agent.Case):
         shutil.rmtree(self.home)
         (self.pod / "0.log").unlink()
         self.right()
+
+
+class Start(Docker):
+    def rotate_on(self, left):
+        """Rotations without a pause, compressed at once; the link leads nowhere in between."""
+        kept = 0
+        while not left.wait(0.01):
+            self.put(*(f"{kept} {i} {'x' * 200}" for i in range(50)))
+            for i in range(kept, 0, -1):
+                os.rename(f"{self.live}.{i}.gz", f"{self.live}.{i + 1}.gz")
+            kept += 1
+            os.rename(self.live, f"{self.live}.1")
+            self.live.touch()
+            with gzip.open(self.home / ".aside", "wb", 1) as f:
+                f.write(Path(f"{self.live}.1").read_bytes())
+            os.rename(self.home / ".aside", f"{self.live}.1.gz")
+            os.unlink(f"{self.live}.1")
+
+    def test_t_rot_03_rotated_at_each_start(self):
+        """T-ROT-03: what a start sees of a rotation, and what not: nothing is lost, nor said to be."""
+        self.put("first")
+        self.link()
+        self.sluice.options["checkpoint_interval"] = "100ms"
+        left = threading.Event()
+        docker = threading.Thread(target=self.rotate_on, args=[left])
+        docker.start()
+        try:
+            for _ in range(40 if agent.LONG else 15):
+                life = self.sluice.start()
+                agent.until("some", lambda: life.records() > 20)
+                left.wait(0.15)
+                self.sluice.kill()
+        finally:
+            left.set()
+            docker.join()
+        self.sluice.start()
+        agent.until("all", lambda: set(self.texts()) >= set(self.written), pause=0.3)
+        self.assert_stops(self.sluice)
+        self.assertEqual([d for life in self.sluice.lives for d in life.logged("lost")], [])
 
 
 if __name__ == "__main__":

@@ -280,6 +280,8 @@ static void act(const char *step, bool poll)
         ck_assert_int_eq(rmdir(folder), 0);
     } else if (!strcmp(word, "wait")) {
         hand.ms += 3000;
+        if (source->missing) /* a timer on real time looks else */
+            sl_discover_look(discover, source);
     } else if (!strcmp(word, "full")) {
         full = !full;
     } else if (!strcmp(word, "settle")) { /* all that was read is delivered */
@@ -357,8 +359,14 @@ static const struct {
      "a c "},
     {"what was not read when it was cut, and is in no copy, is lost with its range",
      {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
-      "cut 0.log", "full", "more " T "3Z stdout F c\n", "read", "read"},
+      "cut 0.log", "full", "more " T "3Z stdout F c\n", "read", "read", "expect a ", "wait",
+      "read"},
      "a [lost truncated 42-84] c "},
+    {"... and is not lost if only one look missed it",
+     {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
+      "cp 0.log ../aside", "cut 0.log", "full", "more " T "3Z stdout F c\n", "read", "read",
+      "expect a ", "mv ../aside 0.log.1", "wait", "read", "wait", "read"},
+     "a b c "},
     {"T-ROT-23: deleted and made again",
      {"write 0.log " T "1Z stdout F a\n" T "2Z stdout F b\n", "read", "rm 0.log",
       "write 0.log " T "3Z stdout F c\n", "read", "wait", "read"},
@@ -488,9 +496,14 @@ static const struct {
      "a b "},
     {"what was seen and not read is lost if it is deleted while it rests",
      {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
-      "rest", "rm 0.log", "write 0.log " T "3Z stdout F c\n", "read", "full", "read", "wait",
-      "read"},
+      "rest", "rm 0.log", "write 0.log " T "3Z stdout F c\n", "read", "full", "read", "expect a ",
+      "wait", "read"},
      "a [lost vanished 42-84] c "},
+    {"... but not if it was only away while its folder was listed",
+     {"write 0.log " T "1Z stdout F a\n", "read", "rest", "write 0.log " T "2Z stdout F b\n",
+      "mv 0.log ../aside", "read", "mv ../aside 0.log.1", "write 0.log " T "3Z stdout F c\n",
+      "wait", "read", "wait", "read"},
+     "a b c "},
     {"a deleted file cannot rest",
      {"hold 0.log " T "1Z stdout F a\n", "read", "full", "more " T "2Z stdout F b\n", "read",
       "rm 0.log", "rest", "resting 0", "full", "read"},
@@ -522,8 +535,8 @@ static const struct {
      "a torn~ c 2:a 2:torn~ 2:c "},
     {"two lanes: cut after one had left it, where the other stands: its rest is lost by name",
      {"two", "hold 0.log " T "1Z stdout F a\n", "read", "mv 0.log 0.log.1",
-      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "cut 0.log.1", "other", "other",
-      "read"},
+      "write 0.log " T "2Z stdout F b\n", "read", "wait", "read", "cut 0.log.1", "other", "wait",
+      "other", "read"},
      "a b 2:[lost truncated 0-42] 2:b "},
     {"two lanes: deleted before the one behind has read it",
      {"two", "write 0.log " T "1Z stdout F a\n", "read", "rm 0.log",
