@@ -151,18 +151,22 @@ static bool on_last_resort(void *arg)
     return false;
 }
 
-/* What is not found by then has vanished: so the state waits for all of them. */
+/* What is not found by then has vanished: so the state waits for all of them, but for those whose root
+ * is missing, perhaps for ever. While nothing can be looked at, there is nothing to save either. */
 static void on_scanned(void *arg)
 {
     sl_input *in = arg;
     const sl_agent *a = in->agent;
+    bool some = false;
 
-    in->scanned = true;
+    in->tried = true;
     for (size_t i = 0; i < a->discover_count; i++) {
-        if (!a->inputs[i].scanned)
+        if (!a->inputs[i].tried)
             return;
+        some = some || sl_discover_has_looked(a->discovers[i]);
     }
-    sl_state_scanned(a->state);
+    if (some)
+        sl_state_scanned(a->state);
 }
 
 static void read_source(void *arg, sl_source *s)

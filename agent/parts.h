@@ -26,7 +26,7 @@ typedef struct sl_input {
     sl_agent *agent;
     const sl_input_config *config;
     sl_rules rules;
-    bool scanned; /* all of it was looked at, once */
+    bool tried; /* it was looked for, once; its root may be missing */
 } sl_input;
 
 struct sl_agent {

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A file's time of birth is exact to a clock tick. */
+#define TICK_NS             INT64_C(20000000)
 #define CHECKPOINT_BYTES_MS 262 /* a checkpoint's size divided by this: at most 256 KiB a second */
 
 /* What became of a source of the last life. */
@@ -27,14 +29,16 @@ struct sl_state {
     size_t discover_count;
     sl_lane *const *lanes;
     size_t lane_count;
-    char **names;                    /* of the lanes, as they are saved */
-    bool *joins;                     /* of the lanes: new beside what others left */
-    bool fresh;                      /* nobody left anything */
-    size_t last_size;                /* of the checkpoint */
-    bool scanned;                    /* there is a whole picture to save */
-    bool changed;                    /* what was saved last is not the picture any more */
-    bool again;                      /* something changed while the checkpoint was being written */
-    bool unbalanced;                 /* and that was said */
+    char **names;     /* of the lanes, as they are saved */
+    bool *joins;      /* of the lanes: new beside what others left */
+    int64_t since_ns; /* what was made later is new to them */
+    bool fresh;       /* nobody left anything */
+    size_t last_size; /* of the checkpoint */
+    bool scanned;     /* there is a whole picture to save */
+    bool changed;     /* what was saved last is not the picture any more */
+    bool again;       /* something changed while the checkpoint was being written */
+    bool unbalanced;  /* and that was said */
+    bool absent_said;
     uint64_t asked, packed, written; /* changes that somebody waits for to be saved */
     uv_timer_t upkeep;               /* saves, and asks whether sources that are gone are done */
 };
@@ -182,9 +186,12 @@ bool sl_state_find_cursor(sl_state *st, sl_source *s, const sl_lane *l, sl_saved
 {
     const sl_saved_source *saved = sl_state_find(st, s);
     const sl_saved_cursor *found = saved ? find_cursor(st, saved, l) : NULL;
+    bool old = saved || !st->scanned; /* as far as anybody knows, for a root may come late */
 
-    if (joins(st, l) && !st->scanned) /* what is found later is new to everybody */
-        join_at(s, sl_lane_starts_at_beginning(l) ? sl_source_beginning(s) : sl_source_end(s), out);
+    if (joins(st, l) && !sl_lane_starts_at_beginning(l))
+        join_at(s, sl_source_since(s, st->since_ns, old), out);
+    else if (joins(st, l) && old)
+        join_at(s, sl_source_beginning(s), out);
     else if (found)
         *out = *found;
     else
@@ -229,11 +236,23 @@ static void report_vanished(const sl_state *st, const sl_saved_source *saved, sl
     }
 }
 
+/* Nobody could look where it may be. */
+static bool is_out_of_sight(const sl_state *st, const sl_saved_source *saved)
+{
+    for (size_t i = 0; i < st->discover_count; i++) {
+        if (sl_discover_may_hold(st->discovers[i], saved->path))
+            return true;
+    }
+    return false;
+}
+
 static bool is_there(const sl_state *st, const sl_saved_source *saved)
 {
     char path[PATH_MAX];
     bool old = !*saved->namespace; /* an old kubelet's folder is the uid alone */
 
+    if (is_out_of_sight(st, saved))
+        return true;
     if (saved->path)
         return !access(saved->path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
     for (size_t i = 0; i < st->discover_count; i++) {
@@ -285,6 +304,18 @@ static void save_soon(sl_state *st)
         uv_timer_start(&st->upkeep, on_upkeep, 0, 0);
 }
 
+static void say_absent(sl_state *st, size_t absent)
+{
+    if (st->absent_said)
+        return;
+    st->absent_said = true;
+    sl_logf(
+        st->options.log, SL_LOG_WARN,
+        "%zu containers or files that were read in the last life are where nothing can be looked "
+        "at now: their positions are kept until it can",
+        absent);
+}
+
 void sl_state_scanned(sl_state *st)
 {
     size_t absent = 0;
@@ -293,6 +324,8 @@ void sl_state_scanned(sl_state *st)
         absent += is_still_absent(st, i);
     if (absent == 0)
         forget_last(st);
+    else
+        say_absent(st, absent);
     if (!st->scanned) /* at once: what we have seen is known if we die */
         save_soon(st);
     else if (st->changed)
@@ -668,6 +701,7 @@ static void say_removed(const sl_state *st)
 void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,
                      sl_lane *const *lanes, size_t lane_count)
 {
+    st->since_ns = sl_wall_ns(st->options.clock) - TICK_NS;
     st->discovers = discovers;
     st->discover_count = discover_count;
     st->lanes = lanes;

@@ -45,7 +45,7 @@ void sl_state_each_in(const sl_state *st, const char *folder,
 void sl_state_follow(sl_state *st, sl_discover *const *discovers, size_t discover_count,
                      sl_lane *const *lanes, size_t lane_count);
 /* Everything was looked at. What was not found has vanished, unless its folder is there and could not
- * be listed: then its positions are kept. With the first call saving begins. */
+ * be listed, or its root is missing: then its positions are kept. With the first call saving begins. */
 void sl_state_scanned(sl_state *st);
 /* Something moved: it is saved, within the interval. */
 void sl_state_changed(sl_state *st);

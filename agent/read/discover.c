@@ -55,6 +55,24 @@ uint32_t sl_discover_source_count(const sl_discover *d)
     return d->source_count;
 }
 
+bool sl_discover_has_looked(const sl_discover *d)
+{
+    return d->scanned_once;
+}
+
+bool sl_discover_may_hold(const sl_discover *d, const char *path)
+{
+    if (!path)
+        return d->options.root && !d->scanned_once;
+    for (size_t i = 0; i < d->base_count; i++) {
+        size_t len = strlen(d->bases[i]);
+
+        if (strncmp(path, d->bases[i], len) == 0 && path[len] == '/' && access(d->bases[i], F_OK))
+            return true;
+    }
+    return false;
+}
+
 bool sl_discover_is_watching(const sl_discover *d)
 {
     return d->scanned_once && !d->root_complained;
@@ -412,8 +430,8 @@ static void scan_all(sl_discover *d)
     if (seen) {
         d->scanned_once = true;
         d->folders.start.kind = SL_START_BEGINNING;
-        d->options.scanned(d->options.arg);
     }
+    d->options.scanned(d->options.arg);
     d->poll_ms = (uv_hrtime() - start) / 1000000 * SCAN_PART;
     if (d->poll_ms < SL_SCAN_POLL_MS || d->poll_ms > SL_SCAN_RETRY_MS) /* what is new costs once */
         d->poll_ms = d->poll_ms < SL_SCAN_POLL_MS ? SL_SCAN_POLL_MS : SL_SCAN_RETRY_MS;

@@ -43,7 +43,7 @@ typedef struct sl_discover_options {
                      void *of);
     void (*found)(void *arg, sl_source *s); /* its generations are there; give it a cursor */
     void (*ready)(void *arg, sl_source *s); /* something happened: read it */
-    void (*scanned)(void *arg);             /* everything was looked at */
+    void (*scanned)(void *arg);             /* everything was looked at, or the root is not there */
     void (*unlinked)(void *arg); /* a file that is open has left its folder; may be NULL */
 } sl_discover_options;
 
@@ -63,8 +63,13 @@ sl_watch *sl_discover_watch(const sl_discover *d);
 int sl_discover_open(sl_discover *d, const char *path);
 sl_plan *sl_discover_plan(const sl_discover *d);
 uint32_t sl_discover_source_count(const sl_discover *d);
+/* Everything was looked at, once. */
+bool sl_discover_has_looked(const sl_discover *d);
 /* Its root could be looked at, the last time too. */
 bool sl_discover_is_watching(const sl_discover *d);
+/* Where that file is, or a container for NULL, could not be looked at yet: the root, or the folder
+ * with which its glob begins, was never there. */
+bool sl_discover_may_hold(const sl_discover *d, const char *path);
 /* Calls each(arg, s) for all sources; it may not free them. */
 void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg);
 /* Everything is looked at anew, soon: the kernel's queue of events overflowed, perhaps. */

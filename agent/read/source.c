@@ -417,6 +417,34 @@ sl_place sl_source_end(sl_source *s)
                       sl_start_in_file(&(sl_start){.kind = SL_START_END}, last->fd, last->size, 0)};
 }
 
+/* A .gz is younger than its lines. */
+static bool was_made_before(sl_generation *g, int64_t since_ns, bool otherwise)
+{
+    int64_t made_ns = g->packed ? 0 : g->key.birth_ns;
+
+    if (!made_ns) {
+        sl_generation_look_up_name(g);
+        made_ns = g->first_ns;
+    }
+    return made_ns ? made_ns < since_ns : otherwise;
+}
+
+sl_place sl_source_since(sl_source *s, int64_t since_ns, bool before)
+{
+    const sl_generation *first = NULL;
+
+    SL_LIST_EACH(&s->generations, link)
+    {
+        sl_generation *g = generation_of(s, link);
+
+        if (was_made_before(g, since_ns, before))
+            first = NULL;
+        else if (!first)
+            first = g;
+    }
+    return first ? (sl_place){first->seq, first->begin} : sl_source_end(s);
+}
+
 sl_place sl_source_beginning(const sl_source *s)
 {
     SL_LIST_EACH(&s->generations, link)

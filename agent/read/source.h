@@ -178,6 +178,9 @@ sl_generation *sl_source_at(const sl_source *s, uint64_t seq);
 /* Where somebody begins who joins now: at the start of what follows the last whole line; behind all
  * that is there, if the last generation cannot be read. */
 sl_place sl_source_end(sl_source *s);
+/* ... and for whom what was made at since_ns or later is new, and wanted as a whole.
+ * before  what a file that does not say when it was made counts as: made before that */
+sl_place sl_source_since(sl_source *s, int64_t since_ns, bool before);
 /* ... and who wants all that is still there. */
 sl_place sl_source_beginning(const sl_source *s);
 /* What rested or was sought, and did not show at the last look, is gone. */

@@ -43,7 +43,8 @@ class Lanes(agent.Agent):
                 said["encoding"] = "json"
             outputs.append(said)
         path = self.folder / "sluice.yaml"
-        path.write_text(json.dumps({**self.options, "inputs": [self.inputs], "outputs": outputs}))
+        path.write_text(json.dumps({**self.options, "outputs": outputs,
+                                    "inputs": [self.inputs, *self.more["inputs"]]}))
         return path
 
     def start(self, rate=None):
@@ -204,6 +205,27 @@ class Joining(Case):
         self.stop(sluice)
         self.assertEqual(sorted(sluice.messages("new")), ["c", "d", "half", "p2"])
         self.assertEqual(sorted(sluice.messages("old")), ["a", "b", "c", "d", "half", "p1", "p2"])
+
+    def test_now_where_the_root_comes_late(self):
+        """What was there before it joined is not read, whenever it is found; what was made since is."""
+        sluice, log = self.lanes({"old": {}}), Log(self.pods)
+        sluice.more["inputs"] = [{"type": "file", "paths": [f"{self.folder}/*.none"]}]
+        log.put("a")
+        sluice.start()
+        self.wait(sluice, old=1)
+        away = self.pods.rename(self.folder / "away")
+        self.start_again(sluice, {"old": {}, "new": {"start_at": "now"}})
+        agent.until("its checkpoint", lambda: b"new" in (
+            self.folder / "state" / "checkpoint").read_bytes())
+        log.put("b")
+        Log(away, "later").put("c")
+        away.rename(self.pods)
+        self.wait(sluice, old=3, new=1)
+        log.put("d")
+        self.wait(sluice, old=4, new=2)
+        self.stop(sluice)
+        self.assertEqual(sorted(sluice.messages("old")), ["a", "b", "c", "d"])
+        self.assertEqual(sorted(sluice.messages("new")), ["c", "d"])
 
     def test_now_is_said_once_and_then_is_a_position(self):
         """What comes while the agent is down, after the lane's first start, is not skipped."""

@@ -25,14 +25,7 @@ HORIZON = 1_500_000_000  # ns: checkpoint_interval, and a busy machine
 
 
 class Mixed(Lanes, test_admin.AdminAgent):
-    """With further inputs, and a port."""
-
-    def configuration(self, output):
-        path = super().configuration(output)
-        doc = json.loads(path.read_text())
-        doc["inputs"] += self.more["inputs"]
-        path.write_text(json.dumps(doc))
-        return path
+    """With a port."""
 
     def records_of(self, name, life):
         """What one life of that lane wrote, without a last record that SIGKILL tore."""

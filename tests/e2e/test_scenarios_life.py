@@ -490,6 +490,43 @@ class Denied(Scenario):
                 self.assertEqual(self.messages(sluice),
                                  {"app": ["first" if what == "missing" else "second"]})
 
+    def test_tail_22_one_of_two_roots_is_missing(self):
+        """T-TAIL-22: positions of the other input are saved all the same, and its own are kept."""
+        for missing in ("pods", "logs"):
+            with self.subTest(missing):
+                self.setUp()
+                logs, log = self.folder / "logs", self.log_of()
+                logs.mkdir()
+                sluice = self.agent()
+                sluice.more["inputs"] = [{"type": "file", "paths": [f"{logs}/*.log"], "fields": {
+                    "kubernetes.pod.name": "files"}}]
+                checkpoint = self.folder / "state" / "checkpoint"
+                with open(logs / "x.log", "a", buffering=1) as plain:
+                    def put(text):
+                        log.put(text)
+                        plain.write(text + "\n")
+                    put("a")
+                    sluice.start()
+                    self.wait(sluice, 2)
+                    self.assert_stops(sluice)
+                    away = (self.folder / missing).rename(self.folder / "away")
+                    for n, text in enumerate("bc"):
+                        put(text)
+                        before = checkpoint.stat().st_mtime_ns
+                        sluice.start()
+                        self.wait(sluice, 3 + n)
+                        agent.until("positions are saved",
+                                    lambda: checkpoint.stat().st_mtime_ns > before)
+                        time.sleep(1)  # it may be from before they moved
+                        sluice.kill()
+                    sluice.start()
+                    away.rename(self.folder / missing)
+                    put("d")
+                    self.wait(sluice, 8)
+                self.assert_stops(sluice)
+                self.assertEqual(self.messages(sluice), {"app": [*"abcd"], "files": [*"abcd"]})
+                self.assertEqual([d for life in sluice.lives for d in life.logged("lost")], [])
+
     def test_tail_22_root_behind_a_link(self):
         """T-TAIL-22: a node's /var/log/pods may be a link to another disk."""
         link = self.folder / "link"
