@@ -455,7 +455,7 @@ bool sl_lane_has_finished(sl_lane *l)
 
 void sl_lane_drain(sl_lane *l)
 {
-    l->draining = true;
+    l->draining = l->reader.stopping = true;
     sl_redrive_stop(l->output);
     uv_idle_stop(&l->turn);
     uv_timer_stop(&l->parts);

@@ -36,7 +36,9 @@ static void resume_at(sl_cursor *c, const sl_saved_cursor *saved)
             first = at;
     }
     sl_account_begin(&c->account, first);
+    sl_tail_fini(&c->tail);
     sl_tail_init(&c->tail, c->source, first);
+    c->tail.told = saved ? saved->lost : (sl_place){0};
     for (int s = 0; s < SL_STREAMS; s++)
         c->resuming = c->resuming || sl_place_cmp(first, c->account.resumed[s]) < 0;
 }
@@ -112,6 +114,7 @@ void sl_lane_forget(sl_lane *l, sl_source *s)
     books = sl_account_books(&c->account);
     sl_books_add(gone_of(l, c->namespace), &books);
     sl_join_drop(&l->join, &c->joined);
+    sl_tail_fini(&c->tail);
     sl_list_remove(&c->in_source);
     sl_list_remove(&c->in_lane);
     sl_list_remove(&c->ready);
@@ -157,6 +160,8 @@ sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
         if (sl_place_cmp(at, least) < 0)
             least = at;
     }
+    if (c)
+        out->lost = least.seq <= c->tail.told.seq ? c->tail.told : (sl_place){0};
     return least;
 }
 

@@ -27,6 +27,8 @@ typedef struct sl_saved_position {
 typedef struct sl_saved_cursor {
     uint32_t lane; /* index in lanes */
     bool joins;    /* not saved: it was not there in the last life, and wants all that is left */
+    sl_place
+        lost; /* told: what stood from here on, up to the begin of that generation; seq 0: none */
     sl_saved_position streams[SL_STREAMS];
 } sl_saved_cursor;
 

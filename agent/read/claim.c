@@ -1,6 +1,7 @@
 /* claim.c - see claim.h. */
 #include "read/claim.h"
 
+#include "read/inflate.h"
 #include "read/packed.h"
 
 #include <errno.h>

@@ -359,7 +359,7 @@ static likeness compare_all(const listing *l, const found *e, const sl_source *s
         sl_generation *g = generation_of(link);
         likeness with;
 
-        if (fd >= 0 && g->body == SL_BODY_RESTING)
+        if (fd >= 0 && g->body == SL_BODY_RESTING && !g->packed)
             (void)sl_plan_wake(l->discover->options.plan, g);
         with = fd >= 0 ? compare(g, fd, e->seen.size) : OTHER;
         if (with == SAME || like == OTHER)

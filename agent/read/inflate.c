@@ -97,15 +97,29 @@ void sl_inflate_free(sl_inflate *i)
     free(i);
 }
 
-/* Up to the place `offset`, or the end if that comes first. */
-static sl_err skip_to(sl_inflate *i, uint64_t offset)
+void sl_inflate_use(sl_inflate *i, int fd)
+{
+    i->fd = fd;
+}
+
+uint64_t sl_inflate_distance(const sl_inflate *i, uint64_t offset)
+{
+    return offset < i->out_at ? offset : offset - i->out_at;
+}
+
+static bool is_cancelled(const atomic_bool *cancel)
+{
+    return cancel && atomic_load_explicit(cancel, memory_order_relaxed);
+}
+
+sl_err sl_inflate_skip(sl_inflate *i, uint64_t offset, const atomic_bool *cancel)
 {
     char away[BITE];
     ssize_t n = 0;
 
     if (offset < i->out_at)
         start_over(i);
-    while (n >= 0 && !i->at_end && i->out_at < offset) {
+    while (n >= 0 && !i->at_end && i->out_at < offset && !is_cancelled(cancel)) {
         uint64_t left = offset - i->out_at;
 
         n = advance(i, away, left < sizeof away ? (size_t)left : sizeof away);
@@ -115,7 +129,7 @@ static sl_err skip_to(sl_inflate *i, uint64_t offset)
 
 ssize_t sl_inflate_read(sl_inflate *i, char *out, size_t len, uint64_t offset)
 {
-    sl_err err = skip_to(i, offset);
+    sl_err err = sl_inflate_skip(i, offset, NULL);
     size_t have = 0;
     ssize_t n;
 
@@ -159,7 +173,7 @@ sl_err sl_inflate_check(int fd, char *first, size_t first_cap, size_t *first_len
         }
         if (i->out_at > MAX_BYTES)
             n = UV_EFBIG;
-        if (atomic_load_explicit(cancel, memory_order_relaxed))
+        if (is_cancelled(cancel))
             n = UV_ECANCELED;
     }
     *size = i->out_at;

@@ -5,7 +5,7 @@
  * back starts over.
  *
  * Owns     its zlib state; borrows the descriptor
- * Thread   sl_inflate_check() any, all else the loop's
+ * Thread   any, one at a time
  * Limits   zlib's window, 48 KiB; sl_inflate_check() gives up beyond 64 GiB of uncompressed bytes */
 #ifndef SL_READ_INFLATE_H
 #define SL_READ_INFLATE_H
@@ -30,6 +30,13 @@ ssize_t sl_inflate_before(int fd, uint64_t offset, char out[64]);
 
 sl_inflate *sl_inflate_new(int fd);
 void sl_inflate_free(sl_inflate *i); /* accepts NULL */
+/* The same file has this descriptor now. */
+void sl_inflate_use(sl_inflate *i, int fd);
+/* How many bytes have to be inflated to get to that offset. */
+uint64_t sl_inflate_distance(const sl_inflate *i, uint64_t offset);
+/* Goes to that offset, or to the end.
+ * cancel   as above; NULL: never */
+SL_MUST_USE sl_err sl_inflate_skip(sl_inflate *i, uint64_t offset, const atomic_bool *cancel);
 /* Like pread() on the uncompressed bytes: 0 at the end, negative: SL_E_FORMAT or an errno. */
 ssize_t sl_inflate_read(sl_inflate *i, char *out, size_t len, uint64_t offset);
 

@@ -1,6 +1,8 @@
 /* packed.c - see packed.h. */
 #include "read/packed.h"
 
+#include "read/inflate.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,9 +39,9 @@ static void check_packed(sl_job *job)
 static void open_packed(sl_generation *g, const check *k)
 {
     g->fd = k->fd;
-    g->inflate = sl_inflate_new(g->fd);
     g->size = k->size;
     g->body = SL_BODY_OPEN;
+    sl_plan_used(k->folders->plan, g);
     if (k->begin > g->begin)
         g->begin = k->begin;
 }

@@ -34,7 +34,7 @@ bool sl_plan_peek(const sl_generation *g, uint64_t *size, int64_t *written_ns)
     struct statx st;
     sl_key key;
 
-    sl_generation_path(g, path);
+    sl_generation_body_path(g, path);
     if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT,
               STATX_BASIC_STATS | STATX_BTIME, &st))
         return false;
@@ -49,8 +49,9 @@ bool sl_plan_is_undisturbed(const sl_generation *g)
     int64_t written_ns;
     uint64_t size;
 
-    return !g->stirred && sl_plan_peek(g, &size, &written_ns) && size == g->size &&
-           written_ns == g->rested_ns;
+    if (g->stirred || !sl_plan_peek(g, &size, &written_ns))
+        return false;
+    return g->packed || (size == g->size && written_ns == g->rested_ns);
 }
 
 /* Its path names it at this moment; what becomes of it later is seen in its folder. */
@@ -59,7 +60,7 @@ static bool may_rest(const sl_generation *g)
     int64_t written_ns;
     uint64_t size;
 
-    return g->body == SL_BODY_OPEN && !g->packed && g->linked && g->key.ino &&
+    return g->body == SL_BODY_OPEN && g->linked && g->key.ino &&
            sl_plan_peek(g, &size, &written_ns);
 }
 
@@ -70,7 +71,8 @@ void sl_plan_put(sl_generation *g)
     sl_generation_look_up_name(g);
     SL_ASSERT(fstat(g->fd, &st) == 0);
     g->rested_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    if ((uint64_t)st.st_size > g->size) { /* that is what is lost if it is gone when it is read */
+    if (!g->packed &&
+        (uint64_t)st.st_size > g->size) { /* that is what is lost if it is gone when it is read */
         g->size = (uint64_t)st.st_size;
         g->still_since_ms = 0;
     }
@@ -134,13 +136,13 @@ static int open_path(const sl_generation *g)
 {
     char path[PATH_MAX];
 
-    sl_generation_path(g, path);
+    sl_generation_body_path(g, path);
     return sl_discover_open(g->source->pod->discover, path);
 }
 
 void sl_plan_used(sl_plan *p, sl_generation *g)
 {
-    if (g->body != SL_BODY_OPEN || g->packed)
+    if (g->body != SL_BODY_OPEN)
         return;
     sl_list_remove(&g->recent);
     sl_list_append(&p->open, &g->recent);

@@ -2,6 +2,7 @@
 #include "read/source.h"
 
 #include "read/discover.h"
+#include "read/inflate.h"
 #include "read/plan.h"
 
 #include <errno.h>
@@ -76,6 +77,13 @@ void sl_generation_path(const sl_generation *g, char *out)
         sl_source_path(g->source, g->file, out);
 }
 
+void sl_generation_body_path(const sl_generation *g, char *out)
+{
+    sl_generation_path(g, out);
+    if (g->packed && strlen(out) + 3 < PATH_MAX)
+        strcat(out, ".gz");
+}
+
 /* --- keys --- */
 
 sl_key sl_key_from(const struct statx *st)
@@ -130,7 +138,7 @@ static ssize_t bytes_before(int fd, bool packed, uint64_t offset, char out[SL_CH
 
 uint64_t sl_generation_hash(const sl_generation *g, uint64_t offset)
 {
-    bool borrowed = g->body == SL_BODY_RESTING;
+    bool borrowed = g->body == SL_BODY_RESTING && !g->packed;
     int fd = borrowed ? sl_plan_borrow(g) : g->fd;
     char bytes[SL_CHECK_BYTES];
     ssize_t n;
@@ -187,8 +195,6 @@ sl_source *sl_source_new(sl_pod *pod, const char *container, const char *path,
 void sl_generation_close(sl_watch *w, sl_generation *g)
 {
     sl_watch_remove(w, &g->watch);
-    sl_inflate_free(g->inflate);
-    g->inflate = NULL;
     sl_list_remove(&g->recent);
     if (g->fd >= 0)
         close(g->fd);
@@ -477,7 +483,7 @@ static bool grew(const sl_generation *g)
 
 static void wake_if_grown(const sl_source *s, sl_generation *g)
 {
-    if (g->body == SL_BODY_RESTING && !sl_plan_is_undisturbed(g))
+    if (g->body == SL_BODY_RESTING && !g->packed && !sl_plan_is_undisturbed(g))
         (void)sl_plan_wake(sl_discover_plan(s->pod->discover), g);
 }
 

@@ -15,7 +15,6 @@
 #include "base/pool.h"
 #include "flow/snapshot.h"
 #include "read/decode.h"
-#include "read/inflate.h"
 #include "read/join.h"
 #include "read/watch.h"
 
@@ -78,20 +77,18 @@ struct sl_generation {
     uint64_t still_since_ms; /* since when we find nothing new at `size`; 0: not looked yet */
     int64_t rested_ns;       /* when it was written to last, as it began to rest */
     sl_lost_reason gone_reason;
-    uint64_t
-        missed_ms;     /* since when it is sought, and no look has found it; 0: it was not missed */
-    bool nothing_left; /* it was cut, and who found that out had read all that was seen of it */
-    bool linked;       /* it, or its .gz, was in the folder at the last look */
-    bool was_linked;   /* ... and at the one before */
-    bool packed;       /* fd is its .gz */
-    bool loss_told;    /* what was given up of it, in this life */
-    bool unowed;       /* all lanes of the last life had had it: it is nobody's loss */
-    bool stirred;      /* it changed while it rested: to be read, whatever its size */
+    uint64_t missed_ms;  /* since when no look has found it; 0: the last one did */
+    bool nothing_left;   /* it was cut, and who found that out had read all that was seen of it */
+    bool linked;         /* it, or its .gz, was in the folder at the last look */
+    bool was_linked;     /* ... and at the one before */
+    bool packed;         /* fd is its .gz */
+    bool loss_told;      /* what was given up of it, in this life */
+    bool unowed;         /* all lanes of the last life had had it: it is nobody's loss */
+    bool stirred;        /* it changed while it rested: to be read, whatever its size */
     bool waits_for_disk; /* RWF_NOWAIT is not known to this file system */
-    sl_inflate *inflate;
-    sl_target watch;           /* one-shot, while the source sleeps */
-    uint64_t measured;         /* its size when it was last looked at for numbers alone: peek.h */
-    int measured_wd;           /* the watch that was set then; 0: none */
+    sl_target watch;     /* one-shot, while the source sleeps */
+    uint64_t measured;   /* its size when it was last looked at for numbers alone: peek.h */
+    int measured_wd;     /* the watch that was set then; 0: none */
     sl_saved_position *checks; /* of the checkpoint, until they are verified */
     size_t check_count;
 };
@@ -241,8 +238,10 @@ bool sl_checks_fit(const sl_generation *g, int fd, uint64_t size);
 
 /* "root/pod/container[/file]", or "folder[/file]"; PATH_MAX bytes. */
 void sl_source_path(const sl_source *s, const char *file, char *out);
-/* Where g lies, or lay. */
+/* Where g lies, or lay; without the .gz that it may be by now. */
 void sl_generation_path(const sl_generation *g, char *out);
+/* The file of g that is open, or rests. */
+void sl_generation_body_path(const sl_generation *g, char *out);
 
 /* The branch of s that is `live` in that folder; a new one, if there is none. */
 sl_branch *sl_source_branch(sl_source *s, const char *folder, const char *live, uint32_t attempt);

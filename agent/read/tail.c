@@ -44,11 +44,23 @@ void sl_tail_init(sl_tail *t, sl_source *s, sl_place at)
     *t = (sl_tail){.source = s, .at = at};
 }
 
+static void drop_unpack(sl_tail *t)
+{
+    sl_unpack_free(t->unpack);
+    t->unpack = NULL;
+}
+
+void sl_tail_fini(sl_tail *t)
+{
+    drop_unpack(t);
+}
+
 static void enter(const sl_reader *r, sl_tail *t, sl_generation *g)
 {
     t->decoder.format = t->source->rules->format;
     t->decoder.raw_is_plain = t->source->rules->raw_is_plain;
     t->decoder.scratch = r->text;
+    drop_unpack(t);
     if (t->at.seq != g->seq)
         t->at = (sl_place){g->seq, g->begin};
     t->generation = g;
@@ -58,12 +70,12 @@ static void enter(const sl_reader *r, sl_tail *t, sl_generation *g)
 
 /* --- bytes --- */
 
-static ssize_t read_file(const sl_tail *t, sl_generation *g, char *out, size_t len, uint64_t offset)
+static ssize_t read_file(bool wait, sl_generation *g, char *out, size_t len, uint64_t offset)
 {
     struct iovec iov = {out, len};
     ssize_t n;
 
-    if (!t->warm && !g->waits_for_disk) {
+    if (!wait) {
         n = preadv2(g->fd, &iov, 1, (off_t)offset, RWF_NOWAIT);
         if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
             return n < 0 ? -errno : n;
@@ -87,18 +99,18 @@ static ssize_t fill(sl_reader *r, sl_tail *t, sl_generation *g, char **data, siz
     uint64_t from = t->at.offset - t->before_len, left = g->end - t->at.offset;
     char *start = r->buffer + from % PAGE;
     size_t room = CHUNK - SL_TEXT_SLACK - t->before_len, fresh;
-    bool waited;
+    bool warm = t->warm, waited;
     ssize_t n;
 
     *data = start + t->before_len;
     *asked = left < room ? (size_t)left : room;
     if (*asked == 0 || g->body != SL_BODY_OPEN)
         return 0;
-    if (g->packed)
-        return sl_inflate_read(g->inflate, *data, *asked, t->at.offset);
-    waited = t->warm || g->waits_for_disk;
-    n = read_file(t, g, start, *asked + t->before_len, from);
     t->warm = false;
+    if (g->packed)
+        return sl_unpack_read(&t->unpack, g, *data, *asked, t->at.offset, warm);
+    waited = warm || g->waits_for_disk;
+    n = read_file(waited, g, start, *asked + t->before_len, from);
     if (n < 0)
         return n;
     fresh = n > t->before_len ? (size_t)n - t->before_len : 0;
@@ -320,15 +332,21 @@ static sl_tail_state on_error(sl_reader *r, sl_tail *t, sl_generation *g, sl_err
     return SL_TAIL_MORE;
 }
 
+/* Of what was given up before the begin of g, all from there on was told when that happened. */
+static uint64_t told_from(const sl_tail *t, const sl_generation *g)
+{
+    return t->told.seq == g->seq && t->told.offset < g->begin ? t->told.offset : g->begin;
+}
+
 /* It may have been found only when t was here: in a .gz, or behind what was given up. */
 static void skip_to_begin(sl_reader *r, sl_tail *t, const sl_generation *g)
 {
     if (SL_LIKELY(t->at.offset >= g->begin) || g->body == SL_BODY_SOUGHT ||
         g->body == SL_BODY_CHECKED)
         return;
-    if (g->body == SL_BODY_GONE &&
-        !g->loss_told) /* it was on its way when the last life was killed */
-        r->lost(r->arg, t, g, t->at.offset, g->begin);
+    if (g->body == SL_BODY_GONE && !g->loss_told && t->at.offset < told_from(t, g))
+        r->lost(r->arg, t, g, t->at.offset,
+                told_from(t, g)); /* out when the last life was killed */
     t->at.offset = g->begin;
     t->before_len = 0;
 }
@@ -440,6 +458,8 @@ uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t
     *held = *held || t->at.seq >= g->seq;
     if (t->at.seq > g->seq)
         return last;
+    if (t->at.seq == g->seq)
+        t->told = (sl_place){g->seq, at};
     if (at < last)
         r->lost(r->arg, t, g, at, last);
     return at;
@@ -453,13 +473,16 @@ struct warm_up {
     sl_tail *tail;
     int fd;
     uint64_t offset;
+    sl_unpack *unpack; /* the tail's; NULL: it is no .gz */
 };
 
 static void fetch(sl_job *job)
 {
     struct warm_up *w = SL_CONTAINER_OF(job, struct warm_up, job);
-    char *scratch = malloc(WARM_BYTES);
+    char *scratch = w->unpack ? NULL : malloc(WARM_BYTES);
 
+    if (w->unpack)
+        sl_unpack_skip(w->unpack, w->fd, w->offset, &w->reader->stopping);
     if (scratch)
         (void)!pread(w->fd, scratch, WARM_BYTES, (off_t)w->offset);
     free(scratch);
@@ -470,6 +493,7 @@ static void on_fetched(sl_job *job)
     struct warm_up *w = SL_CONTAINER_OF(job, struct warm_up, job);
 
     close(w->fd);
+    w->tail->unpack = w->unpack;
     w->tail->warming = false;
     w->tail->warm = true;
     w->reader->warmed(w->reader->arg, w->tail);
@@ -491,7 +515,9 @@ void sl_tail_warm(sl_reader *r, sl_tail *t)
         return;
     }
     w = sl_alloc(sizeof *w);
-    *w = (struct warm_up){.reader = r, .tail = t, .fd = fd, .offset = t->at.offset};
+    *w = (struct warm_up){
+        .reader = r, .tail = t, .fd = fd, .offset = t->at.offset, .unpack = t->unpack};
+    t->unpack = NULL;
     t->warm = false;
     t->warming = true;
     sl_pool_run(r->loop, &w->job, fetch, on_fetched);

@@ -14,13 +14,15 @@
 
 #include "read/decode.h"
 #include "read/discover.h"
+#include "read/unpack.h"
 
 typedef struct sl_tail sl_tail;
 
 /* What a lane's tails share. */
 typedef struct sl_reader {
-    char *buffer; /* page-aligned; filled at file offset mod 4096, see tail.c */
-    char *text;   /* of a line that has escapes: the decoder's scratch; touched by Docker alone */
+    char *buffer;         /* page-aligned; filled at file offset mod 4096, see tail.c */
+    atomic_bool stopping; /* what is on its way in the pool gives up soon */
+    char *text; /* of a line that has escapes: the decoder's scratch; touched by Docker alone */
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;
@@ -42,6 +44,8 @@ struct sl_tail {
     sl_source *source;
     sl_generation *generation; /* NULL: none entered yet */
     sl_place at;               /* the next byte to read */
+    sl_place told; /* lost, and said: from here to the begin of that generation; seq 0: nothing */
+    sl_unpack *unpack; /* in a .gz; NULL: not yet, or out in the pool */
     sl_decoder decoder;
     bool inside; /* of a line in pieces */
     bool warm;   /* its next bytes were just fetched: read them, wait or not */
@@ -63,6 +67,7 @@ void sl_reader_fini(sl_reader *r);
 
 /* at   where to begin; seq 0: at the source's first generation */
 void sl_tail_init(sl_tail *t, sl_source *s, sl_place at);
+void sl_tail_fini(sl_tail *t); /* zeros are accepted */
 
 /* Reads at most one buffer.
  * bytes  how many were consumed */
@@ -79,7 +84,8 @@ bool sl_tail_has_rest(const sl_tail *t);
  * returns  how far t has read it */
 uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t last, bool *held);
 
-/* Fetches the next bytes into the page cache, in the pool; then r->warmed(). */
+/* Fetches the next bytes into the page cache, or goes through a .gz to them, in the pool; then
+ * r->warmed(). */
 void sl_tail_warm(sl_reader *r, sl_tail *t);
 
 #endif

@@ -13,7 +13,7 @@
 
 #define MAGIC   SL_SLICE("SLUICECP")
 #define MAJOR   1
-#define MINOR   1
+#define MINOR   2
 #define CRC_LEN 4
 
 /* --- the shape of a snapshot --- */
@@ -78,6 +78,11 @@ static const field cursor_fields[] = {
     STREAM("stdout", SL_STDOUT),
     STREAM("stderr", SL_STDERR),
     STREAM("raw", SL_RAW),
+    {.key = "lost_seq", .kind = U64, .at = offsetof(sl_saved_cursor, lost.seq), .optional = true},
+    {.key = "lost_from",
+     .kind = U64,
+     .at = offsetof(sl_saved_cursor, lost.offset),
+     .optional = true},
 };
 static const shape cursor_shape = SHAPE(sl_saved_cursor, cursor_fields);
 static const field cursor_item = {.kind = MAP, .of = &cursor_shape};

@@ -566,6 +566,31 @@ class Sharing(Case):
         self.wait(sluice, slow=messages + 2)
         self.stop(sluice)
 
+    def test_res_03_unread_gz_keep_nobody_else_from_a_descriptor(self):
+        """T-RES-03: a stalled lane has more of them unread than there are descriptors."""
+        sluice = self.lanes({"fast": {}, "slow": {"type": "stdout"}}, memory_limit="8MiB")
+        sluice.launcher = ["prlimit", "--nofile=100:100"]
+        logs = [Log(self.pods, f"p{i}") for i in range(80)]
+        for log in logs:
+            log.put(*("x" * 2000 for _ in range(100)))
+            os.close(log.rotate())
+            log.squeeze()
+            log.put("a")
+        sluice.start(rate=0)
+        self.wait(sluice, fast=80 * 101)
+        for text in "bc":
+            agent.until("they sleep", lambda: self.wakeups(sluice.life, 1) < 5)
+            for log in logs:
+                log.put(text)
+            self.wait(sluice, fast=80 * (101 + " bc".index(text)))
+        self.assertLessEqual(len(sluice.life.files()), 100)
+        sluice.life.drain.rate = None
+        self.wait(sluice, slow=80 * 103)
+        books = self.stop(sluice)
+        self.assertEqual([books[name]["lost_bytes"] for name in books], [0, 0])
+        for name in sluice.lanes:
+            self.assertEqual(sluice.count(name), 80 * 103, name)
+
     @staticmethod
     def wakeups(life, seconds):
         """Voluntary context switches of its main thread."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import agent
 from agent import MIB
+from test_lanes import Case as Lanes
 from test_tail import SECOND, Log
 from test_watch import limited
 
@@ -139,6 +140,49 @@ class Pin(agent.Case):
         sluice.life.drain.rate = None
         agent.until("the last one", lambda: b'"last"' in Path(sluice.life.output).read_bytes())
         self.assert_stops(sluice)
+
+
+class PinOfLanes(Lanes):
+    """The same behind two outputs, of which one takes a little more than the other."""
+
+    def lost(self, sluice, name):
+        ranges = Ranges()
+        for life in sluice.lives:
+            for said in life.logged("lost"):
+                if said["output"] == name:
+                    ranges.add(said["generation"], int(said["from"]), int(said["to"]))
+        return ranges
+
+    def test_a_loss_is_told_once_a_lane_whatever_ends_the_agent(self):
+        """One file of 20 MB is deleted, and given up, where the lanes are at different places of it.
+        Each byte is delivered or named, and none is named twice, by two lives of the agent."""
+        slow = {"type": "stdout", "batch": {"max_bytes": "256KiB"}}
+        sluice = self.lanes({"fast": {"batch": {"max_bytes": "256KiB"}}, "slow": slow},
+                            memory_limit="8MiB", pin={"max_bytes": "1MiB", "min_free": "0%"})
+        log = Log(self.pods)
+        log.write(b"".join(log.line("x" * 1000) for _ in range(20000)))
+        sluice.start(rate=0)
+        self.wait(sluice, fast=20000)
+        name = "0.log.20231114-221320"
+        os.close(log.rotate(name))
+        log.put("x" * 1000)
+        self.wait(sluice, fast=20001)
+        (log.folder / name).unlink()
+        agent.until("it is given up", lambda: self.lost(sluice, "slow").total() > 0)
+        before = (self.folder / "state" / "checkpoint").stat().st_mtime_ns
+        log.put("x" * 1000)
+        self.wait(sluice, fast=20002)
+        agent.until("that is saved", lambda: (
+            self.folder / "state" / "checkpoint").stat().st_mtime_ns > before)
+        time.sleep(1.5)  # ... it may have been on its way before
+        sluice.kill()
+        sluice.start()
+        self.wait(sluice, slow=2)
+        agent.until("its loss is told", lambda: self.lost(sluice, "slow").total() +
+                    sluice.count("slow") * (HEADER + 1000) >= 20002 * (HEADER + 1000))
+        self.stop(sluice)
+        self.assertEqual(self.lost(sluice, "fast").total(), 0)
+        self.assertEqual(self.lost(sluice, "slow").overlaps(), [])
 
 
 def cpu(life):

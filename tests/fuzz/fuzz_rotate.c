@@ -164,6 +164,8 @@ static void stop(void)
     sl_watch_close(watch);
     uv_run(&loop, UV_RUN_DEFAULT);
     SL_ASSERT(uv_loop_close(&loop) == 0);
+    for (size_t i = 0; i < source_count; i++)
+        sl_tail_fini(&tails[i]);
     sl_reader_fini(&reader);
 }
 

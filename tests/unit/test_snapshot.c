@@ -53,6 +53,7 @@ static sl_snapshot *snapshot_of(const numbers *n)
                                                 .head = {{n->lane ? 9 : 0}},
                                                 .cuts = n->lane};
     src->cursors[0].lane = n->lane;
+    src->cursors[0].lost = n->lane ? n->at : (sl_place){0};
     src->cursors[0].streams[SL_STDERR] = (sl_saved_position){.at = n->at, .hash = UINT64_MAX - 1};
     s->lanes = sl_alloc(2 * sizeof *s->lanes);
     s->lanes[0] = sl_strdup("search");
@@ -65,7 +66,7 @@ static sl_snapshot *snapshot_of(const numbers *n)
 
 /* A member that has no row in checkpoint.c would be lost: add both, and compare it here. */
 _Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_generation) == 120, "a new member");
-_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_cursor) == 80, "a new member");
+_Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_cursor) == 96, "a new member");
 _Static_assert(sizeof(void *) != 8 || sizeof(sl_saved_source) == 80, "a new member");
 
 static void assert_same(const sl_snapshot *got, const sl_snapshot *want)
@@ -97,6 +98,7 @@ static void assert_same(const sl_snapshot *got, const sl_snapshot *want)
         ck_assert_uint_eq(a->cursor_count, b->cursor_count);
         for (size_t n = 0; n < b->cursor_count; n++) {
             ck_assert_uint_eq(a->cursors[n].lane, b->cursors[n].lane);
+            ck_assert_int_eq(sl_place_cmp(a->cursors[n].lost, b->cursors[n].lost), 0);
             ck_assert_mem_eq(a->cursors[n].streams, b->cursors[n].streams,
                              sizeof b->cursors[n].streams);
         }
