@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-const char *const sl_wait_names[SL_WAITS] = {"metadata", "topic", "index", "dead_letter",
-                                             "reject_storm"};
+const char *const sl_wait_names[SL_WAITS] = {"metadata", "topic",       "index",
+                                             "path",     "dead_letter", "reject_storm"};
 
 struct surveying {
     const sl_subject *subject;

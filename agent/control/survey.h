@@ -35,7 +35,7 @@ typedef struct sl_tally {
 #define SL_TALLIES (SL_NAMESPACES + 1) /* one for all other namespaces */
 
 /* What a source can wait for. */
-#define SL_WAITS 5
+#define SL_WAITS 6
 
 /* "metadata", "topic", "index", "dead_letter", "reject_storm" */
 extern const char *const sl_wait_names[SL_WAITS];

@@ -110,7 +110,13 @@ static void hold_rows(sl_output *o, const sl_batch *b, const char *reason, const
 /* What it is that takes nothing, as the metrics call it. */
 static const char *target_name(const sl_output *o)
 {
-    return o->ops->target && !strcmp(o->ops->target, "topic") ? "topic" : "index";
+    static const char *const names[] = {"topic", "path"};
+
+    for (size_t i = 0; o->ops->target && i < sizeof names / sizeof *names; i++) {
+        if (!strcmp(o->ops->target, names[i]))
+            return names[i];
+    }
+    return "index";
 }
 
 /* Some failed, some are to go out at once, or all is well: what to do next. */

@@ -9,7 +9,8 @@
  * Borrows  the host while open; a batch, its payload and its items until it is answered
  * Thread   the loop's; write_batch() runs in libuv's pool, and has the struct to itself meanwhile
  * Fails    a write that fails leaves no half record behind: its file is cut back, and the batch's
- *          records for it are asked for again from there on. Half a record that a crash left is cut
+ *          records for it are asked for again from there on. Where one of many files cannot be
+ *          written, for reasons of its own, only the containers whose records are for it wait. Half a record that a crash left is cut
  *          off when its file is opened; what does not look like one of ours is left as it is.
  * Limits   looks for the last line's end in the last 16 MiB; records in msgpack have no such ends,
  *          and are followed from the file's beginning, of a large file in the pool */
@@ -349,6 +350,21 @@ static const char *remedy_for(const struct file *f, sl_err err)
     return "";
 }
 
+/* It is this path's own trouble, and lasts until somebody mends it: not a full disk, nor want of
+ * descriptors. */
+static bool is_of_path(sl_err err)
+{
+    static const sl_err errs[] = {UV_EACCES,       UV_EPERM,  UV_EISDIR,  UV_ENOTDIR,
+                                  UV_ELOOP,        UV_EINVAL, UV_EFBIG,   UV_ENXIO,
+                                  UV_ENAMETOOLONG, UV_EEXIST, UV_ETXTBSY, UV_ENODEV};
+
+    for (size_t i = 0; i < sizeof errs / sizeof *errs; i++) {
+        if (err == errs[i])
+            return true;
+    }
+    return false;
+}
+
 static void answer_run(const struct file *f, const struct run *r)
 {
     sl_answer answer = {.outcome = SL_DELIVERED};
@@ -358,7 +374,9 @@ static void answer_run(const struct file *f, const struct run *r)
         snprintf(reason, sizeof reason, "cannot append to %.*s: %s%s", (int)r->path.len,
                  r->path.ptr, uv_strerror_r(r->result, why, sizeof why),
                  r->refused ? remedy_for(f, r->result) : "");
-        answer = (sl_answer){.outcome = SL_RETRY, .reason = sl_str(reason)};
+        answer = (sl_answer){.outcome = SL_RETRY,
+                             .code = f->many && is_of_path(r->result) ? SL_HOLD : SL_PLAIN,
+                             .reason = sl_str(reason)};
     }
     f->host->answer(f->batch, r->first, r->n, &answer);
 }

@@ -187,7 +187,8 @@ class Shapes(agent.Case):
             self.assertEqual(file_of(pod, "stdout").parent.name, "2026.11.23")
 
     def test_one_of_many_files_that_cannot_be_written(self):
-        """It is named; when it can be, each file has its lines in their order, and none twice."""
+        """It is named, and all others are whole meanwhile; when it can be, each file has its lines in
+        their order, and none twice."""
         pods = [f"ns_pod-{i}_u-{i}" for i in range(150)]  # more than stay open
         lines = [("stdout", b"%d" % i) for i in range(200)]
         for pod in pods:
@@ -199,11 +200,17 @@ class Shapes(agent.Case):
             "batch": {"max_records": 500}, "retry": {"initial": "1ms", "max": "10ms"}}])
         want = b"".join(text + b"\n" for _, text in lines) + b"no CRI line\n"
         log = self.folder / "log"
-        process = self.run_until(config, lambda: f"{base}/pod-77: " in log.read_text())
+
+        def are_whole(but=None):
+            return all((p := base / f"pod-{i}").is_file() and p.stat().st_size >= len(want)
+                       for i in range(150) if i != but)
+        process = self.run_until(config, lambda: are_whole(but=77))
+        said = agent.until("it is said", lambda: [
+            doc for line in log.read_text().splitlines() if f"{base}/pod-77: " in line
+            and (doc := json.loads(line))["message"].startswith("container waits")])
+        self.assertEqual(said[0]["reason"], "path")
         (base / "pod-77").rmdir()
-        agent.until("all of it", lambda: all(
-            (p := base / f"pod-{i}").is_file() and p.stat().st_size >= len(want)
-            for i in range(150)))
+        agent.until("all of it", are_whole)
         self.stop(process)
         for i in range(150):
             self.assertEqual((base / f"pod-{i}").read_bytes(), want)
