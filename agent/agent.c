@@ -247,7 +247,8 @@ static sl_err start(sl_agent *a)
                                                 .dir = a->config->state_dir,
                                                 .interval_ms = a->config->checkpoint_interval_ms,
                                                 .arg = a,
-                                                .wants = sl_inputs_want});
+                                                .wants = sl_inputs_want,
+                                                .written = sl_lanes_rested});
     err = sl_state_load(a->state, &fresh);
     if (err)
         return err;
@@ -322,12 +323,22 @@ static void free_all(sl_agent *a)
     sl_lock_release(&a->lock);
 }
 
+/* Large batches have pages of their own, so that nothing that stays lies behind them: left alone, glibc
+ * puts them among the others once the first one was freed. What is taken and freed for each body stays
+ * within reach. Pool threads allocate little: arenas of their own would cost more. */
+static void set_up_malloc(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 2 << 20);
+}
+
 int sl_agent_run(const sl_config *config, bool no_wait)
 {
     sl_agent a = {
         .config = config, .no_wait = no_wait, .clock = &sl_clock_real, .lock = {.fd = -1}};
 
-    mallopt(M_ARENA_MAX, 1); /* pool threads allocate little; arenas of their own would cost more */
+    set_up_malloc();
     a.log = (sl_log){.level = (sl_level)config->log_level,
                      .format = (sl_log_format)config->log_format,
                      .fd = STDERR_FILENO};

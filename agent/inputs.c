@@ -4,7 +4,6 @@
  * Thread   the loop's */
 #include "inputs.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -194,8 +193,6 @@ static void on_slept(void *arg, sl_source *s)
 
     for (size_t i = 0; i < a->lane_count; i++)
         sl_lane_slept(a->lanes[i], s);
-    if (sl_list_is_empty(&a->follow.hot))
-        malloc_trim(0); /* what was only needed while many files were read at once */
 }
 
 static void on_overflowed(void *arg)

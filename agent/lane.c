@@ -338,6 +338,8 @@ static void on_turn(uv_idle_t *idle)
     seal_if_wanted(l);
     if (sl_list_is_empty(&l->ready) || l->paused)
         uv_idle_stop(idle);
+    if (sl_list_is_empty(&l->ready))
+        l->options.rested(l->options.arg);
 }
 
 /* --- answers --- */
@@ -367,6 +369,8 @@ static void on_emptied(void *arg, sl_batch *b)
     l->paused = false;
     seal_if_wanted(l);
     resume(l);
+    if (sl_list_is_empty(&l->ready) && sl_output_is_idle(l->output))
+        l->options.rested(l->options.arg);
 }
 
 static void on_whose(void *arg, const sl_account *a, sl_whose *out)

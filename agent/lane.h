@@ -37,6 +37,8 @@ typedef struct sl_lane_options {
     void (*changed)(void *arg); /* a position moved: there is something to save */
     void (*gave_up)(void *arg, sl_lane *l, const char *reason); /* it delivers no more, for ever */
     void (*closed)(void *arg);
+    void (*rested)(
+        void *arg); /* it has read all that is there, or all that it sent is answered for */
 } sl_lane_options;
 
 SL_MUST_USE sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out);
@@ -53,6 +55,8 @@ void sl_lane_add(sl_lane *l, sl_source *s, const sl_saved_cursor *saved);
 void sl_lane_ready(sl_lane *l, sl_source *s);
 /* s is cold. */
 void sl_lane_slept(sl_lane *l, sl_source *s);
+/* Gives memory back that it needs only while it reads and sends. */
+void sl_lane_trim(sl_lane *l);
 /* Nothing of s is read, open or unsettled, and its folder is gone. */
 bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s);
 /* s is about to go. */

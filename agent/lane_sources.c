@@ -78,8 +78,14 @@ void sl_lane_slept(sl_lane *l, sl_source *s)
         return;
     sl_block_free(c->block); /* rendered anew when it wakes up */
     c->block = NULL;
-    if (sl_output_is_idle(l->output) && sl_list_is_empty(&l->ready))
-        sl_batch_pool_trim(&l->pool);
+}
+
+void sl_lane_trim(sl_lane *l)
+{
+    if (!sl_output_is_idle(l->output) || !sl_list_is_empty(&l->ready))
+        return;
+    sl_batch_pool_trim(&l->pool);
+    sl_reader_trim(&l->reader);
 }
 
 bool sl_lane_is_done_with(const sl_lane *l, const sl_source *s)

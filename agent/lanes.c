@@ -5,6 +5,7 @@
 #include "lanes.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,6 +102,17 @@ void sl_lanes_free(sl_agent *a)
     free(a->lanes);
 }
 
+void sl_lanes_rested(void *agent)
+{
+    sl_agent *a = agent;
+
+    if (!sl_list_is_empty(&a->follow.hot))
+        return;
+    for (size_t i = 0; i < a->lane_count; i++)
+        sl_lane_trim(a->lanes[i]);
+    malloc_trim(0);
+}
+
 /* --- the beginning --- */
 
 static void on_changed(void *arg)
@@ -160,6 +172,7 @@ static sl_err open_lane(sl_agent *a, const sl_output_config *o, sl_lane **out)
         .changed = on_changed,
         .gave_up = on_gave_up,
         .closed = on_lane_closed,
+        .rested = sl_lanes_rested,
     };
 
     return sl_lane_new(&options, out);

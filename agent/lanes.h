@@ -13,6 +13,9 @@ bool sl_lanes_are_drained(const sl_agent *a);
 void sl_lanes_close(sl_agent *a);
 /* What became of every byte, a line for each. */
 void sl_lanes_log_books(sl_agent *a);
+/* Something is done, of lanes or for them: when it was the last thing, what was needed while many files
+ * were read at once goes back to the system. */
+void sl_lanes_rested(void *agent);
 void sl_lanes_free(sl_agent *a);
 
 #endif

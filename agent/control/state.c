@@ -534,6 +534,7 @@ static void on_written(void *arg, sl_err err)
     else if (err || st->again)
         sl_state_changed(st); /* it is tried again */
     st->again = false;
+    st->options.written(st->options.arg);
 }
 
 /* The promise that nothing vanishes without a word is checked all the time, not only by tests. */

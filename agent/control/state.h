@@ -24,6 +24,7 @@ typedef struct sl_state_options {
     void *arg;
     /* Is a source of the last life still one of ours? */
     bool (*wants)(void *arg, const sl_saved_source *saved);
+    void (*written)(void *arg); /* a checkpoint, or in vain; its memory is free again */
 } sl_state_options;
 
 sl_state *sl_state_new(const sl_state_options *options);

@@ -39,6 +39,12 @@ void sl_reader_fini(sl_reader *r)
     munmap(r->text, BUFFER);
 }
 
+void sl_reader_trim(sl_reader *r)
+{
+    (void)madvise(r->buffer, BUFFER, MADV_DONTNEED);
+    (void)madvise(r->text, BUFFER, MADV_DONTNEED);
+}
+
 void sl_tail_init(sl_tail *t, sl_source *s, sl_place at)
 {
     *t = (sl_tail){.source = s, .at = at};

@@ -64,6 +64,8 @@ typedef enum {
 
 void sl_reader_init(sl_reader *r);
 void sl_reader_fini(sl_reader *r);
+/* Its buffers hold nothing between two calls: their memory goes back to the system. */
+void sl_reader_trim(sl_reader *r);
 
 /* at   where to begin; seq 0: at the source's first generation */
 void sl_tail_init(sl_tail *t, sl_source *s, sl_place at);

@@ -26,10 +26,10 @@ typedef struct head {
 struct sl_encoder {
     sl_encoder_options options;
     sl_slice before, after; /* where there is no framing */
-    bool framed;
-    head time;        /* JSON: before the time; */
-    head close;       /* and at the end */
-    uint32_t time_at; /* behind the frame; SL_NO_TIME: it is not written */
+    sl_framings *framings;  /* NULL: the frame is the same for all, and there is nothing else */
+    head time;              /* JSON: before the time; */
+    head close;             /* and at the end */
+    uint32_t time_at;       /* behind the frame; SL_NO_TIME: it is not written */
 };
 
 static sl_slice plain_text(const sl_template *t)
@@ -77,7 +77,8 @@ sl_encoder *sl_encoder_new(const sl_encoder_options *o)
         e->options.stamp.name = NULL; /* there is none */
     e->before = plain_text(f->before);
     e->after = plain_text(f->after);
-    e->framed = f->target || f->key || !is_plain(f->before) || !is_plain(f->after);
+    if (f->target || f->key || !is_plain(f->before) || !is_plain(f->after))
+        e->framings = sl_framings_new(&e->options.frame);
     e->time = times[o->schema];
     e->close = closes[o->schema];
     e->time_at = find_time(&e->options);
@@ -86,6 +87,8 @@ sl_encoder *sl_encoder_new(const sl_encoder_options *o)
 
 void sl_encoder_free(sl_encoder *e)
 {
+    if (e)
+        sl_framings_free(e->framings);
     free(e);
 }
 
@@ -284,8 +287,8 @@ sl_block *sl_encoder_block(const sl_encoder *e, const sl_origin *origin)
 
     sl_buf_reserve(&bytes, 512); /* most fit */
     sl_facts_init(&facts, &o->constants, origin);
-    if (e->framed)
-        start.framing = sl_framing_new(&o->frame, &o->constants, origin);
+    if (e->framings)
+        start.framing = sl_framing_get(e->framings, &facts);
     if (o->encoding == SL_ENCODING_TEXT)
         sl_text_label(o, origin, &bytes);
     else if (o->encoding != SL_ENCODING_RAW)
@@ -304,7 +307,7 @@ sl_block *sl_encoder_block(const sl_encoder *e, const sl_origin *origin)
 void sl_block_free(sl_block *block)
 {
     if (block)
-        sl_framing_free(block->framing);
+        sl_framing_put(block->framing);
     free(block);
 }
 
@@ -446,10 +449,10 @@ static sl_encoded encode_framed(const sl_encoder *e, const sl_block *block, cons
     char *value, *end;
     sl_encoded encoded = {.beside = &frame->beside};
 
-    value = sl_put_half(out, &frame->before, block->generation, rec);
+    value = sl_put_before(out, frame, block->generation, rec);
     end = put_value(value, e, block, rec);
     encoded.before = (uint32_t)(value - out);
-    encoded.len = (size_t)(sl_put_half(end, &frame->after, block->generation, rec) - out);
+    encoded.len = (size_t)(sl_put_after(end, frame, block->generation, rec) - out);
     encoded.after = (uint32_t)(encoded.len - (size_t)(end - out));
     encoded.time = e->time_at == SL_NO_TIME ? SL_NO_TIME : encoded.before + e->time_at;
     return encoded;

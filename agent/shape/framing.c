@@ -1,33 +1,34 @@
-/* framing.c - see framing.h. */
+/* framing.c - see framing.h.
+ *
+ * A framing is one piece of memory: the templates' parts, and the text that they cut up. */
 #include "shape/framing.h"
 
 #include "flow/batch.h"
+#include "shape/fill.h"
 #include "shape/put.h"
 
+#include <search.h>
 #include <stdlib.h>
 
-typedef enum { AS_TEXT, AS_PATH, AS_JSON } filling;
+enum { TARGET, KEY, BEFORE, AFTER, TEMPLATES };
 
-/* A template with its fields filled in: what is left to do for a record. */
-typedef struct bound {
-    sl_buf text; /* of all parts */
-    struct bound_part {
-        sl_part_kind kind; /* no field any more */
-        uint32_t at, len;  /* SL_PART_TEXT: in text; SL_PART_TIME: in the time */
-    } * parts;
-    size_t count;
-    size_t
-        folder; /* bytes before its first field's or date's component: as the operator wrote them */
-    bool there; /* there is such a template */
-} bound;
-
+/* What is left to do for a record, once fields are filled in. */
 struct sl_framing {
-    bound target, key, before, after;
-    const sl_frame_templates *templates;
-    unsigned flags;
-    size_t time_bytes;
+    sl_framings *all;
+    uint32_t users;
+    uint32_t bytes; /* of parts and text */
     size_t room;
-    sl_frame frames[SL_STREAMS];
+    sl_frame *frames[SL_STREAMS]; /* NULL: not rendered yet */
+    sl_filled filled[TEMPLATES];
+    const char *text; /* of all parts, behind them */
+    sl_filled_part parts[];
+};
+
+/* Those of one output, each there once. */
+struct sl_framings {
+    const sl_frame_templates *templates;
+    size_t time_bytes;
+    void *tree; /* of tsearch() */
 };
 
 bool sl_frame_is_allowed(const sl_template *half)
@@ -39,117 +40,13 @@ bool sl_frame_is_allowed(const sl_template *half)
     return ids <= SL_MAX_IDS;
 }
 
-/* --- filling in --- */
-
-/* Nothing that a container is called can end a component of a path, or begin a hidden one. */
-static void add_path(sl_buf *out, sl_slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        bool begins = out->len == 0 || out->ptr[out->len - 1] == '/';
-
-        if (c == '/' || (unsigned char)c < 0x20 || c == 0x7f || (c == '.' && begins))
-            c = '_';
-        sl_buf_add(out, &c, 1);
-    }
-}
-
-static void add_value(sl_buf *out, filling as, sl_slice value)
-{
-    value.len = sl_whole_characters(value.ptr, value.len, SL_TEXT_MAX);
-    if (as == AS_JSON)
-        sl_buf_add_json(out, value);
-    else if (as == AS_PATH)
-        add_path(out, value);
-    else
-        sl_buf_add(out, value.ptr, value.len);
-}
-
-static bool is_missing_any(const sl_template *t, const sl_facts *facts)
-{
-    for (size_t i = 0; i < t->count; i++) {
-        const sl_template_part *part = &t->parts[i];
-
-        if (part->kind == SL_PART_FIELD && !part->otherwise.ptr &&
-            sl_facts_find(facts, part->text).len == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A part's constant text, behind what is there already. */
-static void fill_part(bound *b, const sl_template_part *part, const sl_facts *facts, filling as)
-{
-    sl_slice value;
-
-    if (part->kind == SL_PART_TEXT) {
-        sl_buf_add(&b->text, part->text.ptr, part->text.len);
-        return;
-    }
-    value = sl_facts_find(facts, part->text);
-    if (value.len > 0)
-        add_value(&b->text, as, value);
-    else if (part->otherwise.ptr)
-        sl_buf_add(&b->text, part->otherwise.ptr, part->otherwise.len);
-    else
-        sl_buf_add_text(&b->text, "unknown");
-}
-
-/* Up to the last / before what is filled in. */
-static size_t folder_of(const sl_template *t)
-{
-    size_t len = 0, folder = 0;
-
-    for (size_t i = 0; i < t->count && t->parts[i].kind == SL_PART_TEXT; i++) {
-        sl_slice text = t->parts[i].text;
-        const char *slash = memrchr(text.ptr, '/', text.len);
-
-        if (slash)
-            folder = len + (size_t)(slash - text.ptr) + 1;
-        len += text.len;
-    }
-    return folder;
-}
-
-static void bind(bound *b, const sl_template *t, const sl_facts *facts, filling as)
-{
-    struct bound_part *last = NULL;
-
-    if (!t)
-        return;
-    b->there = true;
-    b->folder = folder_of(t);
-    b->parts = sl_alloc((t->count + 1) * sizeof *b->parts);
-    for (size_t i = 0; i < t->count; i++) {
-        const sl_template_part *part = &t->parts[i];
-        bool constant = part->kind == SL_PART_TEXT || part->kind == SL_PART_FIELD;
-        uint32_t at = (uint32_t)b->text.len;
-
-        if (!constant || !last || last->kind != SL_PART_TEXT) {
-            last = &b->parts[b->count++];
-            *last = constant ? (struct bound_part){SL_PART_TEXT, at, 0}
-                             : (struct bound_part){part->kind, part->from, part->len};
-        }
-        if (!constant)
-            continue;
-        fill_part(b, part, facts, as);
-        last->len += (uint32_t)b->text.len - at;
-    }
-}
-
-static void unbind(bound *b)
-{
-    sl_buf_fini(&b->text);
-    free(b->parts);
-}
-
 /* --- rendering --- */
 
-static void add_part(const bound *b, const struct bound_part *part, const sl_record *rec,
+static void add_part(const sl_framing *f, const sl_filled_part *part, const sl_record *rec,
                      sl_buf *out)
 {
     if (part->kind == SL_PART_TEXT)
-        sl_buf_add(out, b->text.ptr + part->at, part->len);
+        sl_buf_add(out, f->text + part->at, part->len);
     else if (part->kind == SL_PART_TIME)
         sl_buf_add(out, rec->time + part->at, part->len);
     else if (part->kind == SL_PART_STREAM)
@@ -178,16 +75,7 @@ static void make_path(sl_buf *path, size_t from)
     path->len = kept;
 }
 
-static void render(const bound *b, const sl_record *rec, sl_buf *out)
-{
-    out->len = 0;
-    sl_buf_reserve(out, 1); /* so that an empty one has a place too */
-    for (size_t i = 0; i < b->count; i++)
-        add_part(b, &b->parts[i], rec, out);
-    out->len = sl_whole_characters(out->ptr, out->len, SL_TEXT_MAX);
-}
-
-/* On the stack, since each file has frames, and few targets are a tenth as long as they may be. */
+/* On the stack, since few targets are a tenth as long as they may be. */
 static void make_target(const sl_frame_templates *t, sl_buf *target)
 {
     char text[SL_TEXT_MAX];
@@ -202,62 +90,86 @@ static void make_target(const sl_frame_templates *t, sl_buf *target)
     sl_buf_add(target, text, len);
 }
 
-static void render_half(const sl_framing *f, const bound *b, const sl_record *rec,
-                        const sl_buf *target, sl_frame_half *half)
+/* Behind what is there already. */
+static void render(const sl_framing *f, const sl_filled *filled, const sl_record *rec, sl_buf *out)
 {
-    half->text.len = 0;
-    half->id_count = 0;
-    sl_buf_reserve(&half->text, 1);
-    for (size_t i = 0; i < b->count; i++) {
-        if (b->parts[i].kind == SL_PART_ID)
-            half->ids[half->id_count++] = (uint32_t)half->text.len;
-        else if (b->parts[i].kind == SL_PART_TARGET)
-            add_value(&half->text, f->flags & SL_FRAME_IS_JSON ? AS_JSON : AS_TEXT,
-                      sl_buf_slice(target));
-        else
-            add_part(b, &b->parts[i], rec, &half->text);
-    }
+    size_t from = out->len;
+
+    for (uint32_t i = 0; i < filled->count; i++)
+        add_part(f, &f->parts[filled->first + i], rec, out);
+    out->len = from + sl_whole_characters(out->ptr + from, out->len - from, SL_TEXT_MAX);
 }
 
-static void render_frame(sl_framing *f, const sl_record *rec, sl_frame *frame)
+/* Target and key. */
+static void render_beside(const sl_framing *f, const sl_record *rec, sl_frame *frame)
 {
     static uint64_t numbers; /* all that were ever rendered differ */
+    const sl_frame_templates *t = f->all->templates;
+    const sl_filled *target = &f->filled[TARGET], *key = &f->filled[KEY];
+    sl_buf *out = &frame->names;
+    size_t len;
 
-    memcpy(frame->time, rec->time, f->time_bytes);
-    if (f->target.there)
-        render(&f->target, rec, &frame->target);
-    if (f->target.there && f->flags & SL_TARGET_IS_PATH)
-        make_path(&frame->target, f->target.folder);
-    if (f->target.there)
-        make_target(f->templates, &frame->target);
-    if (f->key.there)
-        render(&f->key, rec, &frame->key);
-    render_half(f, &f->before, rec, &frame->target, &frame->before);
-    render_half(f, &f->after, rec, &frame->target, &frame->after);
-    frame->beside = (sl_beside){++numbers, sl_buf_slice(&frame->target), sl_buf_slice(&frame->key)};
+    out->len = 0;
+    sl_buf_reserve(out, 1); /* so that an empty one has a place too */
+    if (target->there) {
+        render(f, target, rec, out);
+        if (t->flags & SL_TARGET_IS_PATH)
+            make_path(out, target->folder);
+        make_target(t, out);
+    }
+    len = out->len;
+    if (key->there)
+        render(f, key, rec, out);
+    frame->beside.number = ++numbers;
+    frame->beside.target = (sl_slice){target->there ? out->ptr : NULL, len};
+    frame->beside.key = (sl_slice){key->there ? out->ptr + len : NULL, out->len - len};
+}
+
+static void render_half(const sl_framing *f, const sl_filled *filled, const sl_record *rec,
+                        sl_frame *frame, sl_frame_half *half)
+{
+    bool is_json = f->all->templates->flags & SL_FRAME_IS_JSON;
+    sl_buf *out = &frame->text;
+
+    half->begin = (uint32_t)out->len;
+    half->id_count = 0;
+    for (uint32_t i = 0; i < filled->count; i++) {
+        const sl_filled_part *part = &f->parts[filled->first + i];
+
+        if (part->kind == SL_PART_ID)
+            half->ids[half->id_count++] = (uint32_t)out->len;
+        else if (part->kind == SL_PART_TARGET)
+            sl_fill_value(out, is_json ? SL_FILL_JSON : SL_FILL_TEXT, frame->beside.target);
+        else
+            add_part(f, part, rec, out);
+    }
+    half->end = (uint32_t)out->len;
+}
+
+static void render_frame(sl_framing *f, const sl_record *rec)
+{
+    sl_frame *frame = f->frames[rec->stream];
+
+    if (!frame)
+        frame = f->frames[rec->stream] = sl_alloc(sizeof *frame);
+    memcpy(frame->time, rec->time, f->all->time_bytes);
+    render_beside(f, rec, frame);
+    frame->text.len = 0;
+    sl_buf_reserve(&frame->text, 1);
+    render_half(f, &f->filled[BEFORE], rec, frame, &frame->before);
+    render_half(f, &f->filled[AFTER], rec, frame, &frame->after);
 }
 
 const sl_frame *sl_framing_of(sl_framing *f, const sl_record *rec)
 {
-    sl_frame *frame = &f->frames[rec->stream];
+    const sl_frame *frame = f->frames[rec->stream];
 
-    if (SL_UNLIKELY(!frame->beside.number || memcmp(frame->time, rec->time, f->time_bytes) != 0))
-        render_frame(f, rec, frame);
-    return frame;
+    if (SL_UNLIKELY(!frame || memcmp(frame->time, rec->time, f->all->time_bytes) != 0))
+        render_frame(f, rec);
+    return f->frames[rec->stream];
 }
 
-/* --- its life --- */
-
-/* All dates are as long as this one, and no stream has a longer name. */
-static size_t measure(sl_framing *f)
-{
-    sl_record rec = {.time = "2026-11-23T04:29:00.123456789Z", .stream = SL_STDOUT};
-    const sl_frame *frame = sl_framing_of(f, &rec);
-
-    return frame->before.text.len + frame->after.text.len +
-           (frame->before.id_count + frame->after.id_count) * SL_ID_MAX + frame->target.len +
-           frame->key.len + 2 * SL_TEXT_BYTES;
-}
+/* --- their life --- */
 
 static size_t time_bytes(const sl_frame_templates *t)
 {
@@ -272,47 +184,124 @@ static size_t time_bytes(const sl_frame_templates *t)
     return most;
 }
 
-sl_framing *sl_framing_new(const sl_frame_templates *t, const sl_constants *constants,
-                           const sl_origin *origin)
+sl_framings *sl_framings_new(const sl_frame_templates *t)
 {
-    sl_framing *f = sl_alloc(sizeof *f);
-    const sl_template *target = t->target;
-    filling frame = t->flags & SL_FRAME_IS_JSON ? AS_JSON : AS_TEXT;
-    sl_facts facts;
+    sl_framings *all = sl_alloc(sizeof *all);
 
-    sl_facts_init(&facts, constants, origin);
-    if (target && t->fallback && t->fallback->count > 0 && is_missing_any(target, &facts))
-        target = t->fallback;
-    f->templates = t;
-    f->flags = t->flags;
-    f->time_bytes = time_bytes(t);
-    bind(&f->target, target, &facts, t->flags & SL_TARGET_IS_PATH ? AS_PATH : AS_TEXT);
-    bind(&f->key, t->key, &facts, AS_TEXT);
-    bind(&f->before, t->before, &facts, frame);
-    bind(&f->after, t->after, &facts, frame);
-    f->room = measure(f);
+    all->templates = t;
+    all->time_bytes = time_bytes(t);
+    return all;
+}
+
+void sl_framings_free(sl_framings *all)
+{
+    SL_ASSERT(!all || !all->tree);
+    free(all);
+}
+
+/* They render the same. */
+static int by_content(const void *left, const void *right)
+{
+    const sl_framing *a = left, *b = right;
+    int order = memcmp(a->filled, b->filled, sizeof a->filled);
+
+    if (order == 0)
+        order = (a->bytes > b->bytes) - (a->bytes < b->bytes);
+    return order ? order : memcmp(a->parts, b->parts, a->bytes);
+}
+
+static void destroy(sl_framing *f)
+{
+    for (int s = 0; s < SL_STREAMS; s++) {
+        if (f->frames[s]) {
+            sl_buf_fini(&f->frames[s]->names);
+            sl_buf_fini(&f->frames[s]->text);
+        }
+        free(f->frames[s]);
+    }
+    free(f);
+}
+
+/* All dates are as long as this one, and no stream has a longer name. */
+static size_t measure(sl_framing *f)
+{
+    sl_record rec = {.time = "2026-11-23T04:29:00.123456789Z", .stream = SL_STDOUT};
+    const sl_frame *frame = sl_framing_of(f, &rec);
+
+    return frame->text.len + (frame->before.id_count + frame->after.id_count) * SL_ID_MAX +
+           frame->names.len + 2 * SL_TEXT_BYTES;
+}
+
+/* Of what was filled in, which goes. */
+static sl_framing *make(sl_framings *all, const sl_filled filled[TEMPLATES], sl_filler *from)
+{
+    size_t bytes = from->parts.len + from->text.len;
+    sl_framing *f = sl_alloc(sizeof *f + bytes);
+
+    SL_ASSERT(bytes <= UINT32_MAX);
+    f->all = all;
+    f->bytes = (uint32_t)bytes;
+    f->text = (char *)f->parts + from->parts.len;
+    memcpy(f->filled, filled, sizeof f->filled);
+    if (from->parts.len)
+        memcpy(f->parts, from->parts.ptr, from->parts.len);
+    if (from->text.len)
+        memcpy((char *)f->parts + from->parts.len, from->text.ptr, from->text.len);
+    sl_buf_fini(&from->parts);
+    sl_buf_fini(&from->text);
     return f;
 }
 
-static void free_frame(sl_frame *frame)
+/* That one, or the one that is there already and renders the same. */
+static sl_framing *share(sl_framing *f)
 {
-    sl_buf_fini(&frame->target);
-    sl_buf_fini(&frame->key);
-    sl_buf_fini(&frame->before.text);
-    sl_buf_fini(&frame->after.text);
+    sl_framing **found = tsearch(f, &f->all->tree, by_content);
+
+    SL_ASSERT(found);
+    if (*found != f)
+        destroy(f);
+    f = *found;
+    if (f->users++ == 0)
+        f->room = measure(f);
+    return f;
 }
 
-void sl_framing_free(sl_framing *f)
+static bool is_missing_any(const sl_template *t, const sl_facts *facts)
 {
-    if (!f)
+    for (size_t i = 0; i < t->count; i++) {
+        const sl_template_part *part = &t->parts[i];
+
+        if (part->kind == SL_PART_FIELD && !part->otherwise.ptr &&
+            sl_facts_find(facts, part->text).len == 0)
+            return true;
+    }
+    return false;
+}
+
+sl_framing *sl_framing_get(sl_framings *all, const sl_facts *facts)
+{
+    const sl_frame_templates *t = all->templates;
+    const sl_template *target = t->target;
+    sl_filling name = t->flags & SL_TARGET_IS_PATH ? SL_FILL_PATH : SL_FILL_TEXT;
+    sl_filling frame = t->flags & SL_FRAME_IS_JSON ? SL_FILL_JSON : SL_FILL_TEXT;
+    sl_filler f = {.facts = facts};
+    sl_filled filled[TEMPLATES];
+
+    if (target && t->fallback && t->fallback->count > 0 && is_missing_any(target, facts))
+        target = t->fallback;
+    filled[TARGET] = sl_fill(&f, target, name); /* first: a path begins where the text does */
+    filled[KEY] = sl_fill(&f, t->key, SL_FILL_TEXT);
+    filled[BEFORE] = sl_fill(&f, t->before, frame);
+    filled[AFTER] = sl_fill(&f, t->after, frame);
+    return share(make(all, filled, &f));
+}
+
+void sl_framing_put(sl_framing *f)
+{
+    if (!f || --f->users > 0)
         return;
-    unbind(&f->target);
-    unbind(&f->key);
-    unbind(&f->before);
-    unbind(&f->after);
-    for (int s = 0; s < SL_STREAMS; s++)
-        free_frame(&f->frames[s]);
-    free(f);
+    tdelete(f, &f->all->tree, by_content);
+    destroy(f);
 }
 
 size_t sl_framing_room(const sl_framing *f)
@@ -322,11 +311,13 @@ size_t sl_framing_room(const sl_framing *f)
 
 sl_slice sl_framing_target(const sl_framing *f)
 {
-    for (size_t i = 0; i < f->target.count; i++) {
-        if (f->target.parts[i].kind != SL_PART_TEXT)
+    const sl_filled *target = &f->filled[TARGET];
+
+    for (uint32_t i = 0; i < target->count; i++) {
+        if (f->parts[target->first + i].kind != SL_PART_TEXT)
             return (sl_slice){"", 0};
     }
-    return sl_buf_slice(&f->frames[SL_STDOUT].target); /* measure() has rendered that one */
+    return f->frames[SL_STDOUT]->beside.target; /* measure() has rendered that one */
 }
 
 /* --- for each record --- */
@@ -343,15 +334,27 @@ char *sl_put_id(char *out, const char generation[SL_NAME_LEN], const sl_record *
     return out;
 }
 
-char *sl_put_half(char *out, const sl_frame_half *half, const char generation[SL_NAME_LEN],
-                  const sl_record *rec)
+static char *put_half(char *out, const sl_frame *frame, const sl_frame_half *half,
+                      const char generation[SL_NAME_LEN], const sl_record *rec)
 {
-    size_t done = 0;
+    uint32_t done = half->begin;
 
-    for (size_t i = 0; i < half->id_count; i++) {
-        out = sl_put(out, half->text.ptr + done, half->ids[i] - done);
+    for (uint32_t i = 0; i < half->id_count; i++) {
+        out = sl_put(out, frame->text.ptr + done, half->ids[i] - done);
         out = sl_put_id(out, generation, rec);
         done = half->ids[i];
     }
-    return sl_put(out, half->text.ptr + done, half->text.len - done);
+    return sl_put(out, frame->text.ptr + done, half->end - done);
+}
+
+char *sl_put_before(char *out, const sl_frame *frame, const char generation[SL_NAME_LEN],
+                    const sl_record *rec)
+{
+    return put_half(out, frame, &frame->before, generation, rec);
+}
+
+char *sl_put_after(char *out, const sl_frame *frame, const char generation[SL_NAME_LEN],
+                   const sl_record *rec)
+{
+    return put_half(out, frame, &frame->after, generation, rec);
 }

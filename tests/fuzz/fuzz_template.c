@@ -22,28 +22,33 @@ static void render(const sl_template *t, const sl_template *frame, sl_slice name
 {
     const char *generation = "AAECAwQFBgcICQoLDA0ODw";
     sl_origin origin = {.namespace = name, .pod = name, .generation = generation};
-    sl_frame_templates all = {.target = t, .key = t, .fallback = t, .flags = flags};
+    sl_frame_templates templates = {.target = t, .key = t, .fallback = t, .flags = flags};
     sl_record rec = {.time = "2026-11-23T04:29:00.123456789Z", .at = {1, UINT64_MAX}, .piece = 1};
+    sl_framings *framings;
+    sl_facts facts;
     sl_framing *f;
     const sl_frame *got;
     char id[SL_ID_MAX], *out, *end;
 
-    all.before = all.after = frame && sl_frame_is_allowed(frame) ? frame : NULL;
-    f = sl_framing_new(&all, &(sl_constants){.node = "n"}, &origin);
+    templates.before = templates.after = frame && sl_frame_is_allowed(frame) ? frame : NULL;
+    framings = sl_framings_new(&templates);
+    sl_facts_init(&facts, &(sl_constants){.node = "n"}, &origin);
+    f = sl_framing_get(framings, &facts);
     for (int stream = 0; stream < SL_STREAMS; stream++) {
         rec.stream = (sl_stream)stream;
         got = sl_framing_of(f, &rec);
-        SL_ASSERT(got->target.len <= SL_TEXT_MAX && got->key.len <= SL_TEXT_MAX);
-        SL_ASSERT(got->target.len + got->key.len <= sl_framing_room(f));
+        SL_ASSERT(got->beside.target.len <= SL_TEXT_MAX && got->beside.key.len <= SL_TEXT_MAX);
+        SL_ASSERT(got->beside.target.len + got->beside.key.len <= sl_framing_room(f));
         if (flags & SL_TARGET_IS_PATH)
-            check_path(sl_buf_slice(&got->target));
+            check_path(got->beside.target);
         out = sl_alloc_raw(sl_framing_room(f) + 1);
-        end = sl_put_half(out, &got->before, generation, &rec);
+        end = sl_put_before(out, got, generation, &rec);
         SL_ASSERT((size_t)(end - out) <= sl_framing_room(f));
         free(out);
     }
     SL_ASSERT((size_t)(sl_put_id(id, generation, &rec) - id) <= SL_ID_MAX);
-    sl_framing_free(f);
+    sl_framing_put(f);
+    sl_framings_free(framings);
 }
 
 /* TEXT \0 NAME */

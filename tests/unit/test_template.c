@@ -96,6 +96,26 @@ static const char *const names[] = {"team", "kubernetes.namespace", "empty"};
 static const char *const values[] = {"blue", "mine", ""};
 static const sl_pairs pairs = {(const char **)names, (const char **)values, 3};
 
+static sl_framings *framings; /* one test's */
+
+static sl_framing *get(const sl_frame_templates *t, const sl_constants *constants,
+                       const sl_origin *origin)
+{
+    sl_facts facts;
+
+    if (!framings)
+        framings = sl_framings_new(t);
+    sl_facts_init(&facts, constants, origin);
+    return sl_framing_get(framings, &facts);
+}
+
+static void put(sl_framing *f)
+{
+    sl_framing_put(f);
+    sl_framings_free(framings);
+    framings = NULL;
+}
+
 static const struct {
     const char *text;
     const sl_origin *origin;
@@ -154,13 +174,13 @@ START_TEST(renders_each_target)
     sl_template *fallback = compile("fallback-%{kubernetes.namespace}", false);
     sl_frame_templates t = {.target = target, .fallback = fallback, .flags = target_rows[_i].flags};
     sl_constants constants = {.node = "n1", .cluster = "prod", .fields = {&pairs, NULL}};
-    sl_framing *f = sl_framing_new(&t, &constants, target_rows[_i].origin);
+    sl_framing *f = get(&t, &constants, target_rows[_i].origin);
     const sl_frame *frame = sl_framing_of(f, &hello);
 
-    ck_assert_slice_eq(sl_buf_slice(&frame->target), target_rows[_i].target);
-    ck_assert_ptr_nonnull(frame->target.ptr);
-    ck_assert_uint_ge(sl_framing_room(f), frame->target.len);
-    sl_framing_free(f);
+    ck_assert_slice_eq(frame->beside.target, target_rows[_i].target);
+    ck_assert_ptr_nonnull(frame->beside.target.ptr);
+    ck_assert_uint_ge(sl_framing_room(f), frame->beside.target.len);
+    put(f);
     sl_template_free(target);
     sl_template_free(fallback);
 }
@@ -170,12 +190,12 @@ START_TEST(a_missing_field_without_fallback_is_unknown)
 {
     sl_template *text = compile("x-%{container.id}", false);
     sl_frame_templates t = {.target = text, .key = text};
-    sl_framing *f = sl_framing_new(&t, &(sl_constants){0}, &bare);
+    sl_framing *f = get(&t, &(sl_constants){0}, &bare);
     const sl_frame *frame = sl_framing_of(f, &hello);
 
-    ck_assert_slice_eq(sl_buf_slice(&frame->target), "x-unknown");
-    ck_assert_slice_eq(sl_buf_slice(&frame->key), "x-unknown");
-    sl_framing_free(f);
+    ck_assert_slice_eq(frame->beside.target, "x-unknown");
+    ck_assert_slice_eq(frame->beside.key, "x-unknown");
+    put(f);
     sl_template_free(text);
 }
 END_TEST
@@ -209,19 +229,19 @@ START_TEST(frames_each_record)
     sl_template *target = compile(frame_rows[_i].target, false);
     sl_frame_templates t = {
         .before = before, .after = after, .target = target, .flags = frame_rows[_i].flags};
-    sl_framing *f = sl_framing_new(&t, &(sl_constants){0}, frame_rows[_i].origin);
+    sl_framing *f = get(&t, &(sl_constants){0}, frame_rows[_i].origin);
     sl_record rec = hello;
     char out[512], *end;
     const sl_frame *frame;
 
     rec.piece = frame_rows[_i].piece;
     frame = sl_framing_of(f, &rec);
-    end = sl_put_half(out, &frame->before, NAME, &rec);
+    end = sl_put_before(out, frame, NAME, &rec);
     *end++ = 'X';
-    end = sl_put_half(end, &frame->after, NAME, &rec);
+    end = sl_put_after(end, frame, NAME, &rec);
     ck_assert_slice_eq(((sl_slice){out, (size_t)(end - out)}), frame_rows[_i].framed);
-    ck_assert_uint_ge(sl_framing_room(f), (size_t)(end - out) - 1 + frame->target.len);
-    sl_framing_free(f);
+    ck_assert_uint_ge(sl_framing_room(f), (size_t)(end - out) - 1 + frame->beside.target.len);
+    put(f);
     sl_template_free(before);
     sl_template_free(after);
     sl_template_free(target);
@@ -248,8 +268,7 @@ static const struct {
 START_TEST(changes_with_the_records_time)
 {
     sl_template *target = compile(change_rows[_i].text, false);
-    sl_framing *f =
-        sl_framing_new(&(sl_frame_templates){.target = target}, &(sl_constants){0}, &cart);
+    sl_framing *f = get(&(sl_frame_templates){.target = target}, &(sl_constants){0}, &cart);
     uint64_t number = sl_framing_of(f, &hello)->beside.number;
     sl_record rec = hello;
     const sl_frame *frame;
@@ -258,9 +277,49 @@ START_TEST(changes_with_the_records_time)
     rec.stream = change_rows[_i].stream;
     frame = sl_framing_of(f, &rec);
     ck_assert_int_eq(frame->beside.number != number, change_rows[_i].anew);
-    ck_assert_slice_eq(sl_buf_slice(&frame->target), change_rows[_i].target);
-    sl_framing_free(f);
+    ck_assert_slice_eq(frame->beside.target, change_rows[_i].target);
+    put(f);
     sl_template_free(target);
+}
+END_TEST
+
+static const struct {
+    const char *target, *key, *before;
+    bool shared; /* by two containers of one namespace */
+} share_rows[] = {
+    {"logs", NULL, "%{target} %{id}", true},
+    {"logs-%{+yyyy}", NULL, NULL, true},
+    {"%{kubernetes.namespace}", "%{kubernetes.namespace}", NULL, true},
+    {"logs", "%{kubernetes.pod.name}", NULL, false},
+    {"logs", NULL, "%{kubernetes.pod.name}", false},
+    {"%{container.id}", NULL, NULL, true}, /* both have the fallback */
+    {"%{kubernetes.pod.name}", NULL, NULL, false},
+};
+
+START_TEST(what_is_the_same_is_shared)
+{
+    sl_template *target = compile(share_rows[_i].target, false);
+    sl_template *key = compile(share_rows[_i].key, false);
+    sl_template *before = compile(share_rows[_i].before, true);
+    sl_template *fallback = compile("x", false);
+    sl_frame_templates t = {.target = target, .key = key, .before = before, .fallback = fallback};
+    sl_origin other = cart;
+    sl_framing *a, *b, *c;
+
+    other.pod = sl_str("web-1");
+    a = get(&t, &(sl_constants){0}, &cart);
+    b = get(&t, &(sl_constants){0}, &other);
+    ck_assert_int_eq(a == b, share_rows[_i].shared);
+    sl_framing_put(a);
+    c = get(&t, &(sl_constants){0}, &other); /* b is alive, whoever it was shared with */
+    ck_assert_ptr_eq(b, c);
+    ck_assert_uint_ge(sl_framing_room(b), sl_framing_of(b, &hello)->beside.target.len);
+    sl_framing_put(c);
+    put(b);
+    sl_template_free(target);
+    sl_template_free(key);
+    sl_template_free(before);
+    sl_template_free(fallback);
 }
 END_TEST
 
@@ -276,13 +335,14 @@ START_TEST(lengths_are_bounded)
     memset(text, 'x', 801);
     strcpy(text + 801, "%{kubernetes.pod.name}");
     target = compile(text, false);
-    f = sl_framing_new(&(sl_frame_templates){.target = target}, &(sl_constants){0}, &origin);
-    ck_assert_uint_eq(sl_framing_of(f, &hello)->target.len, 1023); /* 801 and whole characters */
-    sl_framing_free(f);
-    f = sl_framing_new(&(sl_frame_templates){.target = path, .flags = SL_TARGET_IS_PATH},
-                       &(sl_constants){0}, &origin);
-    ck_assert_uint_eq(sl_framing_of(f, &hello)->target.len, 3 + 254);
-    sl_framing_free(f);
+    f = get(&(sl_frame_templates){.target = target}, &(sl_constants){0}, &origin);
+    ck_assert_uint_eq(sl_framing_of(f, &hello)->beside.target.len,
+                      1023); /* 801 and whole characters */
+    put(f);
+    f = get(&(sl_frame_templates){.target = path, .flags = SL_TARGET_IS_PATH}, &(sl_constants){0},
+            &origin);
+    ck_assert_uint_eq(sl_framing_of(f, &hello)->beside.target.len, 3 + 254);
+    put(f);
     sl_template_free(target);
     sl_template_free(path);
     free(value);
@@ -294,4 +354,5 @@ SL_UNIT(SL_ROWS(shows_each_mistake, wrong_rows), SL_ONE(too_long_is_a_mistake),
         SL_ROWS(renders_each_target, target_rows),
         SL_ONE(a_missing_field_without_fallback_is_unknown),
         SL_ROWS(frames_each_record, frame_rows),
-        SL_ROWS(changes_with_the_records_time, change_rows), SL_ONE(lengths_are_bounded))
+        SL_ROWS(changes_with_the_records_time, change_rows),
+        SL_ROWS(what_is_the_same_is_shared, share_rows), SL_ONE(lengths_are_bounded))
