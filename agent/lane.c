@@ -11,6 +11,7 @@
 #include "lane.h"
 
 #include "lane_parts.h"
+#include "lane_reframe.h"
 #include "lane_sources.h"
 #include "read/decode_cri.h"
 #include "read/peek.h"
@@ -542,6 +543,8 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     output.waits = on_waits;
     output.flows = on_flows;
     output.emptied = on_emptied;
+    output.reframe = sl_lane_reframe;
+    output.bring_home = sl_lane_bring_home;
     output.pool = &l->pool;
     output.gzip = sl_gzip;
     output.gave_up = on_gave_up;

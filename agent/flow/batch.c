@@ -259,7 +259,7 @@ bool sl_batch_keep_unsettled(sl_batch *b)
             row.time -= row.at - (uint32_t)used;
         row.at = (uint32_t)used;
         row.answered = false;
-        row.fate = SL_FATE_SETTLED;
+        row.fate = row.fate == SL_FATE_ANEW ? SL_FATE_ANEW : SL_FATE_SETTLED;
         used += row.len;
         b->rows[kept++] = row;
     }
@@ -270,12 +270,202 @@ bool sl_batch_keep_unsettled(sl_batch *b)
     return kept > 0;
 }
 
-/* --- carving --- */
-
 static bool time_is_beside(const sl_row *row)
 {
     return row->time >= row->at + row->len;
 }
+
+/* --- other frames --- */
+
+typedef struct reframing {
+    sl_batch *batch;
+    const sl_reframe *how;
+    sl_slice target; /* of the row that was framed last, with its frame */
+    sl_buf before, after;
+    sl_buf last; /* the target that was kept last; len 0: none was */
+    uint32_t last_at;
+} reframing;
+
+static bool is_meant(const reframing *r, const sl_row *row)
+{
+    return r->how->home ? row->elsewhere : row->fate == SL_FATE_ANEW;
+}
+
+static void frame_row(reframing *r, const sl_row *row)
+{
+    const sl_batch *b = r->batch;
+    const sl_mark *m = b->marks[row->mark];
+    sl_record rec = {.at = {m->first.seq, row->offset},
+                     .stream = m->stream,
+                     .time = b->payload + row->time,
+                     .piece = row->piece};
+
+    r->before.len = r->after.len = 0;
+    r->target = r->how->target.ptr ? r->how->target : kept(b, row->target);
+    r->how->frame(r->how->arg, m, &rec, &r->target, &r->before, &r->after);
+    SL_ASSERT(r->before.len <= UINT16_MAX && r->after.len <= UINT16_MAX);
+}
+
+static bool is_other_target(const reframing *r, const sl_row *row)
+{
+    return r->target.ptr && !sl_slice_eq(kept(r->batch, row->target), r->target);
+}
+
+static bool is_other_frame(const reframing *r, const sl_row *row)
+{
+    const char *at = r->batch->payload + row->at;
+    sl_slice before = {at, row->before}, after = {at + row->len - row->after, row->after};
+
+    return !sl_slice_eq(before, sl_buf_slice(&r->before)) ||
+           !sl_slice_eq(after, sl_buf_slice(&r->after)) || is_other_target(r, row);
+}
+
+/* The target is not the one of the row before. */
+static bool is_next_target(reframing *r)
+{
+    if (sl_slice_eq(sl_buf_slice(&r->last), r->target) && r->last.len > 0)
+        return false;
+    r->last.len = 0;
+    sl_buf_add(&r->last, r->target.ptr, r->target.len);
+    return true;
+}
+
+/* Bytes of the payload with its new frames, and of targets that come to it.
+ * returns  false: nothing changes */
+static bool measure_frames(reframing *r, size_t *used, size_t *texts)
+{
+    bool changed = false;
+
+    *used = *texts = 0;
+    for (uint32_t i = 0; i < r->batch->row_count; i++) {
+        const sl_row *row = &r->batch->rows[i];
+
+        *used += row->len;
+        if (!is_meant(r, row))
+            continue;
+        frame_row(r, row);
+        *used += r->before.len + r->after.len - row->before - row->after;
+        changed = changed || is_other_frame(r, row);
+        if (is_other_target(r, row) && is_next_target(r))
+            *texts += r->target.len + SL_TEXT_BYTES;
+    }
+    r->last.len = 0;
+    return changed;
+}
+
+/* What stands at its end goes on standing there. */
+static void grow(sl_batch_pool *p, sl_batch *b, size_t more)
+{
+    size_t cap = b->cap + more;
+    uint64_t held = memory_of(p, cap, b->row_cap);
+
+    SL_ASSERT(cap <= UINT32_MAX);
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        sl_row *row = &b->rows[i];
+
+        row->time += time_is_beside(row) ? (uint32_t)more : 0;
+        row->target += row->target ? (uint32_t)more : 0;
+        row->key += row->key ? (uint32_t)more : 0;
+    }
+    b->payload = sl_realloc(b->payload, cap);
+    memmove(b->payload + b->texts + more, b->payload + b->texts, b->cap - b->texts);
+    b->texts += more;
+    b->cap = cap;
+    if (b->packed)
+        b->packed = sl_realloc(b->packed, p->packed_bound(cap));
+    sl_gate_force(&p->gate, held - b->held);
+    b->held = held;
+}
+
+/* From the front, so that what is left has room to move; targets get their place. */
+static void strip_frames(reframing *r)
+{
+    sl_batch *b = r->batch;
+    size_t used = 0;
+
+    b->used = 0; /* the targets' room was made sure of */
+    for (uint32_t i = 0; i < b->row_count; i++) {
+        sl_row *row = &b->rows[i];
+        bool meant = is_meant(r, row), beside = time_is_beside(row);
+        uint32_t from = row->at + (meant ? row->before : 0);
+
+        if (meant) {
+            frame_row(r, row);
+            if (is_other_target(r, row) && is_next_target(r))
+                r->last_at = keep(b, sl_buf_slice(&r->last));
+            if (is_other_target(r, row))
+                row->target = r->last_at;
+            row->len -= row->before + (uint32_t)row->after;
+        }
+        memmove(b->payload + used, b->payload + from, row->len);
+        row->time -= beside ? 0 : from - (uint32_t)used;
+        row->at = (uint32_t)used;
+        used += row->len;
+    }
+}
+
+/* At `to` its value stands, between the halves. */
+static void put_frame(reframing *r, sl_row *row, size_t to)
+{
+    char *value = r->batch->payload + to;
+
+    memcpy(value - r->before.len, r->before.ptr, r->before.len);
+    memcpy(value + row->len, r->after.ptr, r->after.len);
+    row->before = (uint16_t)r->before.len;
+    row->after = (uint16_t)r->after.len;
+    row->len += row->before + (uint32_t)row->after;
+    row->elsewhere = !r->how->home && (row->elsewhere || r->how->target.ptr);
+    row->fate = SL_FATE_SETTLED;
+}
+
+/* From the back, to where they end in `used` bytes. */
+static void put_frames(reframing *r, size_t used)
+{
+    sl_batch *b = r->batch;
+
+    b->used = used;
+    for (uint32_t i = b->row_count; i-- > 0;) {
+        sl_row *row = &b->rows[i];
+        bool meant = is_meant(r, row), beside = time_is_beside(row);
+        size_t to = used - row->len;
+
+        if (meant)
+            frame_row(r, row);
+        to -= meant ? r->after.len : 0;
+        memmove(b->payload + to, b->payload + row->at, row->len);
+        row->time += beside ? 0 : (uint32_t)to - row->at;
+        if (meant)
+            put_frame(r, row, to);
+        used = meant ? to - r->before.len : to;
+        row->at = (uint32_t)used;
+    }
+    SL_ASSERT(used == 0);
+}
+
+bool sl_batch_reframe(sl_batch_pool *p, sl_batch *b, const sl_reframe *how)
+{
+    reframing r = {.batch = b, .how = how};
+    size_t used, texts, most;
+    bool changed;
+
+    sl_buf_reserve(&r.before, 1); /* so that an empty one has a place, too */
+    sl_buf_reserve(&r.after, 1);
+    changed = measure_frames(&r, &used, &texts);
+    most = texts + (used > b->used ? used : b->used); /* targets may come before rows have moved */
+    if (changed && most > b->texts)
+        grow(p, b, most - b->texts);
+    if (changed) {
+        strip_frames(&r);
+        put_frames(&r, used);
+        b->packed_len = 0;
+    }
+    sl_buf_fini(&r.before);
+    sl_buf_fini(&r.after);
+    sl_buf_fini(&r.last);
+    return changed;
+}
+
+/* --- carving --- */
 
 /* What rows say beside the payload, as it goes from one arena to another: the last text stays in mind,
  * since the next row mostly says the same. */

@@ -15,6 +15,7 @@
 #ifndef SL_FLOW_BATCH_H
 #define SL_FLOW_BATCH_H
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "flow/gate.h"
 #include "flow/record.h"
@@ -46,9 +47,10 @@ typedef struct sl_row {
     uint64_t bytes;         /* of the file */
     uint32_t target, key;   /* where they stand in the arena; 0: none */
     uint32_t time;          /* where its SL_TIME_LEN bytes do */
-    uint32_t piece : 29;    /* of the place */
+    uint32_t piece : 27;    /* of the place */
+    bool elsewhere : 1;     /* its target is not its container's */
     bool answered : 1;      /* since it was sent last */
-    unsigned fate : 2;      /* sl_fate: what that answer means for it */
+    unsigned fate : 3;      /* sl_fate: what that answer means for it */
 } sl_row;
 
 /* What becomes of a row that was answered. */
@@ -56,7 +58,8 @@ typedef enum {
     SL_FATE_SETTLED, /* delivered, or refused */
     SL_FATE_AGAIN,   /* its sending failed */
     SL_FATE_LATER,   /* it has not had its turn, and nobody failed */
-    SL_FATE_HELD     /* it waits with its container */
+    SL_FATE_HELD,    /* it waits with its container */
+    SL_FATE_ANEW     /* as LATER, and in another frame */
 } sl_fate;
 
 struct sl_batch {
@@ -169,9 +172,27 @@ void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out);
 /* Row i was answered for good: it leaves its mark. A mark without records leaves its account's queue. */
 void sl_batch_settle_row(sl_batch *b, uint32_t i);
 /* What is left after all rows were answered: rows that are not settled move to the front, as the same
- * batch, their `answered` and `fate` cleared and their marks' `first` moved on; the others go.
+ * batch, their `answered` cleared, their `fate` too unless it is ANEW, and their marks' `first` moved
+ * on; the others go.
  * returns  false: nothing is left */
 bool sl_batch_keep_unsettled(sl_batch *b);
+
+/* How rows of a batch get other frames.
+ *
+ * home    those that went elsewhere come back; else those whose fate is ANEW
+ * target  where they go from now on; ptr NULL: each keeps its own, unless frame() changes it
+ * frame   adds both halves of a row's frame. rec has its place, its time and its stream, and no more */
+typedef struct sl_reframe {
+    bool home;
+    sl_slice target;
+    void (*frame)(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
+                  sl_buf *before, sl_buf *after);
+    void *arg;
+} sl_reframe;
+
+/* Of a batch that is not out. If they do not fit, it grows; the gate counts that even when it is full.
+ * returns  false: all is as it was */
+bool sl_batch_reframe(sl_batch_pool *p, sl_batch *b, const sl_reframe *how);
 /* After that: all rows of the marks that `leaves` says move into a batch of their own, of just their
  * size, which the gate counts even when it is full. Their marks go with them.
  * returns  NULL: there are none */

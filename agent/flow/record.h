@@ -20,7 +20,7 @@ enum {
 #define SL_WRITTEN_MAX 40
 
 /* The number of a split record's last piece, at most. */
-#define SL_PIECE_MAX UINT32_C(0x1fffffff)
+#define SL_PIECE_MAX UINT32_C(0x07ffffff)
 
 typedef struct sl_record {
     sl_slice text;

@@ -358,3 +358,39 @@ char *sl_put_after(char *out, const sl_frame *frame, const char generation[SL_NA
 {
     return put_half(out, frame, &frame->after, generation, rec);
 }
+
+/* --- without a container --- */
+
+bool sl_frame_is_plain(const sl_template *half)
+{
+    for (size_t i = 0; half && i < half->count; i++) {
+        if (half->parts[i].kind == SL_PART_FIELD)
+            return false;
+    }
+    return true;
+}
+
+static void add_id(sl_buf *out, const char generation[SL_NAME_LEN], const sl_record *rec)
+{
+    sl_buf_reserve(out, SL_ID_MAX);
+    out->len = (size_t)(sl_put_id(out->ptr + out->len, generation, rec) - out->ptr);
+}
+
+void sl_frame_add(const sl_template *half, unsigned flags, sl_slice target,
+                  const char generation[SL_NAME_LEN], const sl_record *rec, sl_buf *out)
+{
+    for (size_t i = 0; half && i < half->count; i++) {
+        const sl_template_part *part = &half->parts[i];
+
+        if (part->kind == SL_PART_TEXT)
+            sl_buf_add(out, part->text.ptr, part->text.len);
+        else if (part->kind == SL_PART_TIME)
+            sl_buf_add(out, rec->time + part->from, part->len);
+        else if (part->kind == SL_PART_STREAM)
+            sl_buf_add_text(out, sl_stream_names[rec->stream]);
+        else if (part->kind == SL_PART_ID)
+            add_id(out, generation, rec);
+        else if (part->kind == SL_PART_TARGET)
+            sl_fill_value(out, flags & SL_FRAME_IS_JSON ? SL_FILL_JSON : SL_FILL_TEXT, target);
+    }
+}

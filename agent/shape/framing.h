@@ -45,6 +45,11 @@ typedef struct sl_frame {
 typedef struct sl_framings sl_framings;
 typedef struct sl_framing sl_framing;
 
+/* Half a frame of a record alone, as it is when its container is not known any more: without fields. */
+bool sl_frame_is_plain(const sl_template *half); /* NULL: it is */
+void sl_frame_add(const sl_template *half, unsigned flags, sl_slice target,
+                  const char generation[SL_NAME_LEN], const sl_record *rec, sl_buf *out);
+
 /* Says what a plugin's frame must not be: more ids than SL_MAX_IDS. */
 bool sl_frame_is_allowed(const sl_template *half);
 

@@ -9,6 +9,13 @@ void sl_output_on_round(uv_timer_t *timer)
     sl_output *o = SL_CONTAINER_OF(timer, sl_output, rounds);
 
     sl_hold_begin_round(&o->hold, &o->queue);
+    SL_LIST_EACH(&o->queue.batches, link)
+    {
+        sl_batch *b = SL_CONTAINER_OF(link, sl_batch, link);
+
+        if (b->probe && !b->packing)
+            sl_output_bring_home(o, b);
+    }
     o->in_round = true;
     if (o->state == OUT_OPEN)
         sl_output_send(o);

@@ -154,11 +154,38 @@ static void count_trip(sl_output *o, const sl_trip *t)
                       NULL);
 }
 
+static void look_up_frame(const sl_output *o, const char **before, const char **after)
+{
+    *before = o->ops->before;
+    *after = o->ops->after;
+    if (o->ops->frame)
+        o->ops->frame(o->hosting.self, before, after);
+}
+
+void sl_output_bring_home(sl_output *o, sl_batch *b)
+{
+    const char *before, *after;
+
+    look_up_frame(o, &before, &after);
+    o->options.bring_home(o->options.arg, b, before, after);
+}
+
+bool sl_output_reframe(sl_output *o, const sl_trip *t)
+{
+    const char *before, *after;
+
+    look_up_frame(o, &before, &after);
+    return o->options.reframe(o->options.arg, t->batch, sl_str(t->elsewhere), before, after);
+}
+
 /* Whatever is settled is: the rest stays. */
 static void finish(sl_output *o, sl_trip *t)
 {
     sl_batch *b = t->batch;
     bool left = sl_batch_keep_unsettled(b);
+
+    if (t->anew && left && !sl_output_reframe(o, t) && !t->why_again)
+        t->why_again = sl_strdup("its records cannot be framed in another way");
 
     b->output = NULL;
     o->in_flight--;
@@ -166,7 +193,7 @@ static void finish(sl_output *o, sl_trip *t)
     if (t->why_again && o->state != OUT_CLOSING) {
         complain(o, t->why_again);
         sl_output_wait_at_least(o, t->asked_ms);
-    } else if (!t->why_again && !t->now) {
+    } else if (!t->why_again && !t->now && !t->anew) {
         rejoice(o);
     }
     if (left)

@@ -49,6 +49,11 @@ typedef struct sl_output_options {
     /* From now on nothing of it is to be read; a->waiting says why, `words` are the far end's. */
     void (*waits)(void *arg, sl_account *a, const char *words);
     void (*flows)(void *arg, sl_account *a); /* and now it is */
+    /* Rows of b whose fate is ANEW get that frame, and that target unless its ptr is NULL. false: it
+     * cannot be, or all is as it was. */
+    bool (*reframe)(void *arg, sl_batch *b, sl_slice target, const char *before, const char *after);
+    /* What of b went elsewhere comes back to its own target. */
+    void (*bring_home)(void *arg, sl_batch *b, const char *before, const char *after);
     /* All of b is settled, or the output closes: it is the lane's again. */
     void (*emptied)(void *arg, sl_batch *b);
     /* The output cannot ever deliver again; the agent should stop. */

@@ -10,7 +10,7 @@
 
 #include "ship/dead_files.h"
 #include "ship/dead_letter.h"
-#include "ship/output_in.h"
+#include "ship/home.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -491,13 +491,17 @@ static void note_answers(sl_redrive *r, const sl_trip *t)
 
 void sl_redrive_home(sl_redrive *r, const sl_trip *t)
 {
+    bool left, stuck;
+
     note_answers(r, t);
-    if (!settle(r, false)) {
+    left = settle(r, false);
+    stuck = left && t->anew && !sl_output_reframe(r->output, t);
+    if (!left) {
         free_batch(r);
         go_on(r);
     } else if (t->why_again) {
         try_again(r, t->why_again, t->asked_ms);
-    } else if (t->now) {
+    } else if (t->now || stuck) {
         try_again(r, "it is wanted again and again", 0);
     } else {
         send_batch(r); /* halves */

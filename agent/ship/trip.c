@@ -34,6 +34,7 @@ void sl_trip_free(sl_trip *t)
     free(t->refusals);
     free(t->why_again);
     free(t->why_held);
+    free(t->elsewhere);
     free(t);
 }
 
@@ -78,6 +79,12 @@ static sl_fate note_retry(sl_trip *t, const sl_answer *answer)
         if (!t->why_held)
             t->why_held = copy_reason(answer->reason);
         return SL_FATE_HELD;
+    }
+    if (answer->code == SL_ANEW) {
+        if (answer->target.ptr && !t->elsewhere)
+            t->elsewhere = sl_strndup(answer->target.ptr, answer->target.len);
+        t->anew = true;
+        return SL_FATE_ANEW;
     }
     if (answer->code == SL_NOW) {
         t->now = true;
@@ -148,7 +155,7 @@ bool sl_trip_answer(sl_trip *t, uint32_t first, uint32_t n, const sl_answer *ans
     for (uint32_t i = first; i < first + n; i++) {
         SL_ASSERT(!b->rows[i].answered);
         b->rows[i].answered = true;
-        b->rows[i].fate = (unsigned)fate & 3;
+        b->rows[i].fate = (unsigned)fate & 7;
     }
     b->unanswered -= n;
     return b->unanswered == 0;

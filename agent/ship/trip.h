@@ -25,11 +25,13 @@ typedef struct sl_trip {
     sl_refusal *refusals;
     size_t refusal_count, refusal_cap;
     char *why_again, *why_held; /* the first one's words; NULL: there is none */
+    char *elsewhere;            /* the new target of rows that are framed anew; NULL: their own */
     uint64_t sent_ms;
     uint32_t asked_ms;  /* by the far end, to wait */
     uint32_t conflicts; /* rows that were there already, though nobody can have sent them */
     uint32_t too_much;  /* rows that were too many at once */
     bool now;           /* some are wanted again at once */
+    bool anew;          /* ... in another frame */
     bool stormy;        /* what was refused is kept: see storm.h */
 } sl_trip;
 

@@ -109,11 +109,14 @@ typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED, SL_TOO_MUCH } sl_outcome;
 /* What an outcome means more exactly. Another outcome's code, or an unknown one, is SL_PLAIN.
  * KNOWN          DELIVERED: the far end had it already, as its place tells
  * NOW            RETRY: again at once, and nobody has failed
+ * ANEW           RETRY: again at once, in a frame that is made anew: as ops.frame() says it now, and for
+ *                the target of the answer, if it has one, which is the same in all answers of a batch.
+ *                For frames that hold nothing but text, %{id}, %{target}, %{stream} and times
  * HOLD           RETRY: its target takes nothing (no such index, no right). Its container alone
  *                waits, in its order, and is tried again slowly; all others flow
  * TOO_LARGE      REJECTED: it is longer than the far end takes
  * FAILURE_STORE  REJECTED: the far end has put it elsewhere, so it is not kept here */
-typedef enum { SL_PLAIN, SL_KNOWN, SL_NOW, SL_HOLD, SL_TOO_LARGE, SL_FAILURE_STORE } sl_answer_code;
+typedef enum { SL_PLAIN, SL_KNOWN, SL_NOW, SL_HOLD, SL_TOO_LARGE, SL_FAILURE_STORE, SL_ANEW } sl_answer_code;
 
 typedef struct sl_answer {
     sl_outcome outcome;
@@ -121,6 +124,7 @@ typedef struct sl_answer {
                               * kind of refusal it is */
     uint32_t retry_after_ms; /* 0: the host's own back-off */
     uint32_t code;           /* sl_answer_code */
+    sl_slice target;         /* SL_ANEW: where to from now on; copied. ptr NULL: as before */
 } sl_answer;
 
 /* One record as the far end gets it; its slices live until it is answered. */
@@ -238,7 +242,8 @@ typedef struct sl_output_ops {
      * the fallback is the target; without one, the field is "unknown", as in a key. */
     const char *target, *key, *fallback;
     /* The frame, where options decide it: changes *before and *after, which are those above. May be
-     * NULL. `self` is filled in and not open; the texts live as long as it. */
+     * NULL. `self` is filled in and not open, but where SL_ANEW was answered; the texts live as long
+     * as it. */
     void (*frame)(const void *self, const char **before, const char **after);
     uint32_t flags; /* SL_TARGET_IS_PATH and so on */
     /* The level of gzip (1 to 9) in which it wants its payloads; 0, or NULL here: as they are. `self`

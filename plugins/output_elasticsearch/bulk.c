@@ -2,8 +2,7 @@
  *
  * A request that failed as a whole says nothing about its records: they come back as RETRY. One that
  * was answered item by item is believed only if the answer was whole and had as many items as were
- * sent. Records whose index takes nothing may go to the fallback index, in a second request; until
- * that one is answered, they are unanswered.
+ * sent. Records whose index takes nothing may go to the fallback index: the host sends them again.
  *
  * Thread   the loop's
  * Limits   an answer has 64 KiB, and 2 KiB for each record */
@@ -16,6 +15,7 @@
 #define MAX_ITEM        ((size_t)2 << 10)
 #define REASON          512
 #define AUTH_WAIT_MS    10000
+#define ID              "\",\"_id\":\"" /* in a frame, behind the index's name */
 #define GZIP_MAGIC      "\x1f\x8b"
 #define CONTENT_TYPE    "Content-Type: application/x-ndjson"
 #define MAX_OWN_HEADERS 8
@@ -48,29 +48,14 @@ static void take_out(request **list, const request *q)
 static void free_request(request *q)
 {
     bulk_verdicts_fini(&q->verdicts);
-    free(q->body);
-    free(q->rows);
     free(q);
 }
 
 /* --- telling the host --- */
 
-static uint32_t row_of(const request *q, uint32_t i)
-{
-    return q->rows ? q->rows[i] : i;
-}
-
-/* All that this request was sent for. */
 static void answer_all(request *q, const sl_answer *answer)
 {
-    const sl_host *host = q->es->host;
-
-    if (!q->rows) {
-        host->answer(q->batch, 0, q->count, answer);
-        return;
-    }
-    for (uint32_t i = 0; i < q->sent; i++)
-        host->answer(q->batch, q->rows[i], 1, answer);
+    q->es->host->answer(q->batch, 0, q->count, answer);
 }
 
 static bool is_delivered(const sl_answer *answer)
@@ -84,16 +69,27 @@ static bool is_held(const request *q, uint32_t i)
 }
 
 /* Has the record another place to go to? */
-static bool can_fall_back(const request *q)
+static bool can_fall_back(const request *q, uint32_t i)
 {
-    return !q->to_fallback && q->es->fallback;
+    const elasticsearch *es = q->es;
+    sl_item item;
+
+    if (!es->fallback)
+        return false;
+    es->host->record(q->batch, i, &item);
+    return item.target.len != strlen(es->fallback) ||
+           memcmp(item.target.ptr, es->fallback, item.target.len) != 0;
 }
 
 static void judge(const request *q, uint32_t i, char text[BULK_TEXT], sl_answer *out)
 {
-    bulk_verdicts_judge(&q->verdicts, i, q->es->op == OP_CREATE, text, out);
-    if (out->code == SL_NOW && (q->es->dedupe != DEDUPE_AUTO || !q->has_ids))
-        out->code = SL_HOLD; /* it would be refused again, for ever */
+    const elasticsearch *es = q->es;
+
+    bulk_verdicts_judge(&q->verdicts, i, es->op == OP_CREATE, text, out);
+    if (out->code == SL_NOW) /* for its id */
+        out->code = es->dedupe == DEDUPE_AUTO && q->has_ids ? SL_ANEW : SL_HOLD;
+    if (is_held(q, i) && can_fall_back(q, i))
+        *out = (sl_answer){.outcome = SL_RETRY, .code = SL_ANEW, .target = sl_str(es->fallback)};
 }
 
 /* How many from i on are delivered. */
@@ -103,7 +99,7 @@ static uint32_t count_delivered(const request *q, uint32_t i)
     sl_answer answer;
     char text[BULK_TEXT];
 
-    for (; i + n < q->sent; n++) {
+    for (; i + n < q->count; n++) {
         judge(q, i + n, text, &answer);
         if (!is_delivered(&answer))
             break;
@@ -111,12 +107,10 @@ static uint32_t count_delivered(const request *q, uint32_t i)
     return n;
 }
 
-/* Answers each record, runs of delivered ones at once; those that go elsewhere first are left. */
+/* Answers each record, runs of delivered ones at once. */
 static void answer_each(request *q)
 {
     static const sl_answer delivered = {.outcome = SL_DELIVERED};
-    const sl_host *host = q->es->host;
-    bool leave_held = can_fall_back(q);
     sl_answer answer;
     char text[BULK_TEXT];
 
@@ -124,13 +118,11 @@ static void answer_each(request *q)
         answer_all(q, &delivered);
         return;
     }
-    for (uint32_t i = 0, n; i < q->sent; i += n) {
-        n = q->rows ? 0 : count_delivered(q, i);
+    for (uint32_t i = 0, n; i < q->count; i += n) {
+        n = count_delivered(q, i);
         n = n ? n : 1;
-        if (leave_held && is_held(q, i))
-            continue;
         judge(q, i, text, &answer);
-        host->answer(q->batch, row_of(q, i), n, &answer);
+        q->es->host->answer(q->batch, i, n, &answer);
     }
 }
 
@@ -160,33 +152,6 @@ static void end(request *q)
     pump(es);
 }
 
-/* The records that were held go to the fallback index; the others are answered. */
-static void fall_back(request *q)
-{
-    uint32_t *rows = calloc(q->sent, sizeof *rows), n = 0;
-
-    if (!rows)
-        abort(); /* as the agent does */
-    for (uint32_t i = 0; i < q->sent; i++) {
-        if (is_held(q, i))
-            rows[n++] = row_of(q, i);
-    }
-    free(q->rows);
-    q->rows = rows;
-    q->sent = n;
-    q->to_fallback = true;
-    start(q);
-}
-
-static bool has_held(const request *q)
-{
-    for (uint32_t i = 0; q->verdicts.rows && i < q->sent; i++) {
-        if (is_held(q, i))
-            return true;
-    }
-    return false;
-}
-
 /* The store takes no ids: from now on none are sent. */
 static void turn_ids_off(elasticsearch *es)
 {
@@ -202,7 +167,6 @@ static void turn_ids_off(elasticsearch *es)
 static void on_items(request *q)
 {
     elasticsearch *es = q->es;
-    bool fallback = can_fall_back(q) && has_held(q);
 
     es->host->up(es->host, true, NULL);
     hosts_worked(q->server);
@@ -213,10 +177,7 @@ static void on_items(request *q)
     if (es->dedupe == DEDUPE_AUTO && bulk_verdicts_refuses_ids(&q->verdicts))
         turn_ids_off(es);
     answer_each(q);
-    if (fallback)
-        fall_back(q);
-    else
-        end(q);
+    end(q);
 }
 
 /* --- answers to the whole of it --- */
@@ -255,7 +216,7 @@ static void judge_whole(const request *q, const http_end *end, sl_answer *out, c
         out->outcome = SL_TOO_MUCH;
         *remedy = "; a smaller batch.max_bytes keeps requests below its limit";
     } else if (is_found_wrong(q, status)) {
-        out->outcome = q->sent > 1 ? SL_TOO_MUCH : SL_REJECTED;
+        out->outcome = q->count > 1 ? SL_TOO_MUCH : SL_REJECTED;
     } else if (status == 401 || status == 403) {
         if (out->retry_after_ms < AUTH_WAIT_MS)
             out->retry_after_ms = AUTH_WAIT_MS;
@@ -306,7 +267,7 @@ static void on_whole(request *q, const http_end *done)
 static bool is_whole(const request *q, int status)
 {
     return status >= 200 && status < 300 && bulk_answer_end(&q->answer) && q->answer.has_items &&
-           q->answer.items == q->sent;
+           q->answer.items == q->count;
 }
 
 static void on_end(void *arg, const http_end *done)
@@ -333,31 +294,10 @@ static bool on_bytes(void *arg, int status, const char *bytes, size_t len)
     if (memchr(q->page + kept, '\0', len < room ? len : room))
         return false; /* nobody sends that */
     /* the end of a short page is awaited, for the connection's sake */
-    return q->heard < MAX_ANSWER + (is_json ? q->sent * MAX_ITEM : 0);
+    return q->heard < MAX_ANSWER + (is_json ? q->count * MAX_ITEM : 0);
 }
 
 /* --- sending --- */
-
-/* NULL: the host's payload will do. */
-static char *own_body(const request *q, size_t *len)
-{
-    const elasticsearch *es = q->es;
-
-    if (!q->to_fallback && !es->ids_off)
-        return NULL;
-    return bulk_body_new(es->host, q->batch, q->rows, q->sent, op_of(es),
-                         q->to_fallback ? es->fallback : NULL, q->has_ids, len);
-}
-
-static void set_body(request *q, http_call *call)
-{
-    size_t len = 0;
-
-    q->has_ids = q->es->dedupe != DEDUPE_FALSE && !q->es->ids_off;
-    free(q->body);
-    q->body = own_body(q, &len);
-    call->body = q->body ? (sl_slice){q->body, len} : q->es->host->payload(q->batch);
-}
 
 static void set_headers(const request *q, const http_call *call, const char **headers)
 {
@@ -389,8 +329,9 @@ static void start(request *q)
     q->heard = 0;
     memset(q->page, 0, sizeof q->page);
     bulk_answer_init(&q->answer, op_of(es), bulk_verdicts_note, &q->verdicts);
-    bulk_verdicts_reset(&q->verdicts, q->sent);
-    set_body(q, &call);
+    bulk_verdicts_reset(&q->verdicts, q->count);
+    call.body = es->host->payload(q->batch);
+    q->has_ids = es->dedupe != DEDUPE_FALSE && !es->ids_off;
     set_headers(q, &call, headers);
     call.url = q->server->url;
     call.connect_to = q->server->connect_to;
@@ -413,16 +354,41 @@ static void pump(elasticsearch *es)
     }
 }
 
+static bool has_id(const elasticsearch *es, const sl_batch *batch, uint32_t i)
+{
+    sl_item item;
+
+    es->host->record(batch, i, &item);
+    return memmem(item.framed.ptr, (size_t)(item.value.ptr - item.framed.ptr), ID, strlen(ID));
+}
+
+/* Records that were framed before the store was known to refuse ids. */
+static bool has_any_id(const elasticsearch *es, const sl_batch *batch, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (has_id(es, batch, i))
+            return true;
+    }
+    return false;
+}
+
 void bulk_send(void *self, sl_batch *batch)
 {
+    static const sl_answer anew = {.outcome = SL_RETRY, .code = SL_ANEW};
     elasticsearch *es = self;
-    request *q = calloc(1, sizeof *q);
+    uint32_t count = es->host->count(batch);
+    request *q;
 
+    if (es->ids_off && has_any_id(es, batch, count)) {
+        es->host->answer(batch, 0, count, &anew);
+        return;
+    }
+    q = calloc(1, sizeof *q);
     if (!q)
         abort(); /* as the agent does */
     q->es = es;
     q->batch = batch;
-    q->count = q->sent = es->host->count(batch);
+    q->count = count;
     append(&es->waiting, q);
     pump(es);
 }

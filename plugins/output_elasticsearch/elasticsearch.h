@@ -25,11 +25,7 @@ typedef struct request {
     sl_batch *batch;
     server *server;
     http_request *http; /* NULL: it waits */
-    uint32_t count;     /* of records in the batch */
-    char *body;         /* made by us instead of the host; NULL: its payload */
-    uint32_t *rows;     /* those that are in it; NULL: all */
-    uint32_t sent;      /* how many are in it */
-    bool to_fallback;
+    uint32_t count;     /* of records in it */
     bool has_ids;
     bulk_answer answer;
     bulk_verdicts verdicts;
@@ -64,14 +60,5 @@ typedef struct elasticsearch {
 /* bulk.c */
 void bulk_send(void *self, sl_batch *batch);
 void bulk_cancel(void *self);
-
-/* bulk_body.c: some rows of a batch, framed anew, with another index or without ids.
- *
- * rows     NULL: all, n of them
- * index    NULL: each record's own
- * len      set to the body's length
- * returns  memory to be freed */
-char *bulk_body_new(const sl_host *host, const sl_batch *batch, const uint32_t *rows, uint32_t n,
-                    const char *op, const char *index, bool ids, size_t *len);
 
 #endif

@@ -31,7 +31,7 @@ static void frame(const void *self, const char **before, const char **after)
     };
     const elasticsearch *es = self;
 
-    *before = frames[es->op == OP_INDEX][es->dedupe == DEDUPE_FALSE];
+    *before = frames[es->op == OP_INDEX][es->dedupe == DEDUPE_FALSE || es->ids_off];
     *after = "\n";
 }
 

@@ -311,12 +311,21 @@ class Items(Case):
                          ("create", "other", "b"))
         self.assertRegex(what["_id"], r"^[\w-]{22}-\d+$")
 
-    def test_fallback_that_fails_begins_anew(self):
+    def test_fallback_that_fails_is_tried_again(self):
+        """It may have taken them: with its index alone the ids say so."""
         missing = {"status": 404, "error": {"type": "index_not_found_exception", "reason": "no"}}
-        server = self.serve(items(missing, missing, missing), status(503),
-                            items(missing, missing, missing), items(missing, missing, missing))
+        server = self.serve(items(missing, missing, missing), status(503))
+        self.deliver(server, fallback_index="other")
+        self.assertEqual([index for index, _ in server.documents], ["other"] * 3)
+
+    def test_fallback_that_is_missing_too_leads_back(self):
+        """Whichever of the two there is one day."""
+        missing = {"status": 404, "error": {"type": "index_not_found_exception", "reason": "no"}}
+        server = self.serve(items(missing, missing, missing), items(missing, missing, missing))
         self.deliver(server, fallback_index="other")
         self.assertEqual([index for index, _ in server.documents], ["logs-kubernetes-default"] * 3)
+        for index in ("logs-kubernetes-default", "other", "logs-kubernetes-default"):
+            self.assertEqual({what["_index"] for _, what, _ in server.requests.pop(0).actions}, {index})
 
     def test_t_es_29_rejected_execution(self):
         later = {"status": 429, "error": {"type": "es_rejected_execution_exception",

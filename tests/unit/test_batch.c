@@ -401,9 +401,108 @@ START_TEST(carves_one_accounts_records)
 }
 END_TEST
 
+/* --- other frames --- */
+
+/* Which of four records are framed anew, and how much longer their frames become. */
+static const struct {
+    const char *anew, *target;
+    size_t longer;
+    bool changes, grows;
+} frame_rows[] = {
+    {"----", "x", 0, false, false},    {"abcd", "else", 0, true, false},
+    {"-b-d", "else", 3, true, false},  {"a-c-", NULL, 3, true, false},
+    {"abcd", "else", 400, true, true}, {"---d", NULL, 5000, true, true},
+    {"ab--", "one", 0, true, false},
+};
+
+/* "NNN<TARGET" and "OFFSET>" */
+static void frame_long(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
+                       sl_buf *before, sl_buf *after)
+{
+    const size_t *longer = arg;
+
+    ck_assert_ptr_eq(m->account, &account);
+    ck_assert_int_eq(memcmp(rec->time, time, SL_TIME_LEN), 0);
+    for (size_t i = 0; i < *longer; i++)
+        sl_buf_add(before, "N", 1);
+    sl_buf_add_text(before, "<");
+    sl_buf_add(before, target->ptr, target->len);
+    sl_buf_add_format(after, "%u>", (unsigned)rec->at.offset);
+}
+
+static void frame_home(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
+                       sl_buf *before, sl_buf *after)
+{
+    (void)arg, (void)m;
+    *target = rec->at.offset < 2 * ROW_BYTES ? SL_SLICE("one") : SL_SLICE("two");
+    sl_buf_add_text(before, "<");
+    (void)after;
+}
+
+static void ck_framed(const sl_batch *b, uint32_t i, bool anew, const char *target, size_t longer)
+{
+    static const char *const targets[] = {"one", "one", "two", ""};
+    sl_slice at = sl_str(anew && target ? target : targets[i]);
+    char *before = sl_alloc(longer + 100);
+    sl_item item;
+
+    memset(before, 'N', longer);
+    snprintf(before + longer, 100, "<%.*s%c%s%u>", (int)at.len, at.ptr, (char)('a' + i), time,
+             i * ROW_BYTES);
+    if (!anew)
+        snprintf(before, 100, "<%c%s", (char)('a' + i), time);
+    sl_batch_item(b, i, &item);
+    ck_assert_slice_eq(item.framed, before);
+    ck_assert_int_eq(item.value.ptr[0], 'a' + (char)i);
+    ck_assert_uint_eq(item.value.len, 1 + SL_TIME_LEN);
+    ck_assert(sl_slice_eq(item.target, at));
+    ck_assert_slice_eq(item.key, i % 3 ? "key" : NULL);
+    ck_assert_int_eq(item.time_ns, 1795408140123456789);
+    ck_assert_uint_eq(item.piece, 7);
+    free(before);
+}
+
+START_TEST(frames_records_anew)
+{
+    size_t longer = frame_rows[_i].longer;
+    sl_slice target = sl_str(frame_rows[_i].target);
+    sl_batch *b;
+    uint64_t held;
+
+    for (int inside = 0; inside < 2; inside++) {
+        begin();
+        b = sl_batch_new(&pool, 300);
+        b->texts = 420; /* as if it were as small */
+        held = pool.gate.held;
+        for (uint32_t i = 0; i < 4; i++) {
+            add_for(b, &account, i, inside);
+            b->rows[i].fate = frame_rows[_i].anew[i] == '-' ? SL_FATE_AGAIN : SL_FATE_ANEW;
+        }
+        ck_assert(sl_batch_keep_unsettled(b));
+        ck_assert_int_eq(
+            sl_batch_reframe(&pool, b, &(sl_reframe){false, target, frame_long, &longer}),
+            frame_rows[_i].changes);
+        for (uint32_t i = 0; i < 4; i++)
+            ck_framed(b, i, frame_rows[_i].anew[i] != '-', frame_rows[_i].target, longer);
+        ck_assert_int_eq(pool.gate.held > held, frame_rows[_i].grows);
+        ck_assert_uint_eq(sl_batch_show(b), 4);
+        ck_assert_uint_eq(sl_batch_plain(b).len, b->used);
+        /* and back again: only those that went to another place */
+        ck_assert_int_eq(
+            sl_batch_reframe(&pool, b, &(sl_reframe){.home = true, .frame = frame_home}),
+            frame_rows[_i].changes && frame_rows[_i].target);
+        for (uint32_t i = 0; frame_rows[_i].target && i < 3; i++)
+            ck_framed(b, i, false, NULL, 0);
+        sl_ledger_settle(b, 0, 4, &delivered, 0, &delays);
+        sl_batch_free(&pool, b);
+        sl_batch_pool_fini(&pool); /* asserts that the gate is empty */
+    }
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(keeps_what_is_to_be_sent_again, remainders),
         SL_ROWS(frontier_waits_for_the_oldest, orders), SL_ONE(generations_have_marks_of_their_own),
         SL_ONE(marks_do_not_outlive_their_batch), SL_ONE(open_part_holds_its_stream_alone),
         SL_ONE(dropped_parts_are_in_flight_until_they_are_read_again),
         SL_ONE(gate_closes_and_opens), SL_ONE(keeps_what_stands_beside_the_payload),
-        SL_ROWS(carves_one_accounts_records, carve_rows))
+        SL_ROWS(carves_one_accounts_records, carve_rows), SL_ROWS(frames_records_anew, frame_rows))

@@ -126,7 +126,7 @@ static const struct {
      {NULL, NULL},
      {.text = S("x"), .stream = SL_RAW, .flags = SL_SPLIT, .at = {1, 7}, .piece = SL_PIECE_MAX},
      HEAD("x") ",\"kubernetes\":{\"node\":{\"name\":\"n1\"}},\"host\":{\"name\":\"n1\"}," AGENT
-               ",\"sluice\":{\"restart\":0}" LOG "7,\"piece\":536870911,\"flags\":[\"split\"]}}"},
+               ",\"sluice\":{\"restart\":0}" LOG "7,\"piece\":134217727,\"flags\":[\"split\"]}}"},
     {&known,
      "n1",
      NULL,

@@ -265,7 +265,7 @@ START_TEST(numbers_of_pieces_end)
     of.parts[SL_STDOUT]->piece = SL_PIECE_MAX - 1;
     take_text("oF:6789abc", 9, NULL);
     take_text("oF:z", 20, NULL);
-    ck_assert_str_eq(said, "1234.0+4 5678.536870910+8 -8 z.0+5= ");
+    ck_assert_str_eq(said, "1234.0+4 5678.134217726+8 -8 z.0+5= ");
 }
 END_TEST
 

@@ -252,6 +252,41 @@ static void on_flows(void *arg, sl_account *a)
     sl_buf_add_format(&near->waits, "-%c ", a == &near->accounts[0] ? 'a' : 'A');
 }
 
+/* A record's frame is not looked at here: one that goes elsewhere is a large letter. */
+static void frame_small(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
+                        sl_buf *before, sl_buf *after)
+{
+    (void)arg, (void)m, (void)rec;
+    sl_buf_add_text(after, "\n");
+    if (target->len)
+        sl_buf_add(before, target->ptr, target->len);
+}
+
+static bool on_reframe(void *arg, sl_batch *b, sl_slice target, const char *before,
+                       const char *after)
+{
+    struct near *near = arg;
+
+    ck_assert_ptr_null(before);
+    ck_assert_str_eq(after, "\n");
+    return sl_batch_reframe(&near->pool, b, &(sl_reframe){.target = target, .frame = frame_small});
+}
+
+static void bring_home(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
+                       sl_buf *before, sl_buf *after)
+{
+    *target = SL_SLICE("");
+    frame_small(arg, m, rec, target, before, after);
+}
+
+static void on_bring_home(void *arg, sl_batch *b, const char *before, const char *after)
+{
+    struct near *near = arg;
+
+    (void)before, (void)after;
+    (void)sl_batch_reframe(&near->pool, b, &(sl_reframe){.home = true, .frame = bring_home});
+}
+
 static void on_emptied(void *arg, sl_batch *b)
 {
     struct near *near = arg;
@@ -312,6 +347,8 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
         .arg = near,
         .settled = on_settled,
         .emptied = on_emptied,
+        .reframe = on_reframe,
+        .bring_home = on_bring_home,
         .gave_up = on_gave_up,
         .closed = on_closed,
     };
