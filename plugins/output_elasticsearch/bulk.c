@@ -16,6 +16,8 @@
 #define REASON          512
 #define AUTH_WAIT_MS    10000
 #define ID              "\",\"_id\":\"" /* in a frame, behind the index's name */
+#define AWAY_MS         10000  /* shards that are away for longer hold up their containers alone */
+#define AWAY_AGAIN_MS   120000 /* without a word of it: they were back */
 #define GZIP_MAGIC      "\x1f\x8b"
 #define CONTENT_TYPE    "Content-Type: application/x-ndjson"
 #define MAX_OWN_HEADERS 8
@@ -86,8 +88,12 @@ static void judge(const request *q, uint32_t i, char text[BULK_TEXT], sl_answer 
     const elasticsearch *es = q->es;
 
     bulk_verdicts_judge(&q->verdicts, i, es->op == OP_CREATE, text, out);
-    if (out->code == SL_NOW) /* for its id */
+    if (out->code == SL_NOW) /* for its id; without another frame it would be refused for ever */
         out->code = es->dedupe == DEDUPE_AUTO && q->has_ids ? SL_ANEW : SL_HOLD;
+    if (out->code == SL_KNOWN && es->ids_off && !q->has_ids) /* known by an id that is not ours */
+        *out = (sl_answer){.outcome = SL_REJECTED, .reason = out->reason};
+    if (es->is_away && bulk_verdicts_is_away(&q->verdicts, i))
+        out->code = SL_HOLD;
     if (is_held(q, i) && can_fall_back(q, i))
         *out = (sl_answer){.outcome = SL_RETRY, .code = SL_ANEW, .target = sl_str(es->fallback)};
 }
@@ -164,6 +170,17 @@ static void turn_ids_off(elasticsearch *es)
         "a failure will be there twice. `dedupe: false` says that this is meant");
 }
 
+/* Shards that are elsewhere in a moment are waited for by all; those that stay away, by their own. */
+static void note_away(elasticsearch *es)
+{
+    uint64_t now = es->host->now_ms(es->host);
+
+    if (!es->away_ms || now - es->away_last_ms > AWAY_AGAIN_MS)
+        es->away_ms = now;
+    es->away_last_ms = now;
+    es->is_away = now - es->away_ms >= AWAY_MS;
+}
+
 static void on_items(request *q)
 {
     elasticsearch *es = q->es;
@@ -176,6 +193,8 @@ static void on_items(request *q)
         on_well(es);
     if (es->dedupe == DEDUPE_AUTO && bulk_verdicts_refuses_ids(&q->verdicts))
         turn_ids_off(es);
+    if (q->verdicts.has_away)
+        note_away(es);
     answer_each(q);
     end(q);
 }
@@ -205,6 +224,16 @@ static bool is_found_wrong(const request *q, int status)
     return status == 400 && bulk_answer_end(&q->answer) && bulk_answer_type(&q->answer).len > 0;
 }
 
+/* A cluster that is set to be read only says so by itself. */
+static const char *forbidden(const request *q)
+{
+    sl_slice type = bulk_answer_type(&q->answer);
+
+    if (bulk_answer_end(&q->answer) && type.len && !memmem(type.ptr, type.len, "security", 8))
+        return "";
+    return "; the user lacks the right to write there";
+}
+
 /* By status, when there are no items: what to do, and what an operator should know. */
 static void judge_whole(const request *q, const http_end *end, sl_answer *out, const char **remedy)
 {
@@ -220,7 +249,7 @@ static void judge_whole(const request *q, const http_end *end, sl_answer *out, c
     } else if (status == 401 || status == 403) {
         if (out->retry_after_ms < AUTH_WAIT_MS)
             out->retry_after_ms = AUTH_WAIT_MS;
-        *remedy = status == 401 ? "; look at auth" : "; the user lacks the right to write there";
+        *remedy = status == 401 ? "; look at auth" : forbidden(q);
     } else if (status >= 300 && status < 400) {
         *remedy = "; it leads elsewhere, which is not followed: write the right URL to hosts";
     } else if (status < 300) {

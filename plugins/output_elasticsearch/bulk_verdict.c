@@ -2,26 +2,42 @@
  * OpenSearch 1 to 3; where they differ, both stand here. */
 #include "bulk_verdict.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MAX_WORDS (256 << 10)
 
-typedef enum { DELIVERED, KNOWN, STORED, AGAIN, HELD, TOO_LARGE, REFUSED, NO_IDS } verdict;
+/* UNSAID: its status alone tells. */
+typedef enum {
+    UNSAID,
+    DELIVERED,
+    KNOWN,
+    STORED,
+    AGAIN,
+    AWAY,
+    HELD,
+    TOO_LARGE,
+    REFUSED,
+    NO_IDS
+} verdict;
 
 /* What is said of a record, and meant of its index. */
 static const struct {
     const char *type, *reason; /* how each begins; NULL: however it does */
     verdict is;
 } meanings[] = {
+    {"unavailable_shards_exception", NULL, AWAY},
     {"cluster_block_exception", NULL, HELD},
     {"index_closed_exception", NULL, HELD},
     {"invalid_index_name_exception", NULL, HELD},
     {"security_exception", NULL, HELD},
     {"illegal_argument_exception", "pipeline with id [", HELD},
     {"illegal_argument_exception", "only write ops with an op_type of create", HELD},
+    {"illegal_argument_exception", "no write index is defined for alias [", HELD},
+    {"validation_exception", "Validation Failed: 1: this action would add [", HELD}, /* shards */
     {"illegal_argument_exception", "Document ID is not supported", NO_IDS},
-    {"illegal_argument_exception", "_id must be unset", NO_IDS},
+    {"document_parsing_exception", "failed to parse: _id must be unset or set to [", NO_IDS},
 };
 
 void bulk_verdicts_fini(bulk_verdicts *v)
@@ -62,6 +78,37 @@ static void add_words(bulk_verdicts *v, bulk_verdict *row, const bulk_item *item
     v->words_len += (size_t)len;
 }
 
+static bool starts(sl_slice s, const char *with)
+{
+    size_t len = with ? strlen(with) : 0;
+
+    return s.len >= len && (len == 0 || !memcmp(s.ptr, with, len));
+}
+
+/* Without "[LINE:COLUMN] " before it. What follows is never a record's own text. */
+static sl_slice without_place(sl_slice reason)
+{
+    size_t n = 1;
+
+    if (!starts(reason, "["))
+        return reason;
+    while (n < reason.len && (isdigit((unsigned char)reason.ptr[n]) || reason.ptr[n] == ':'))
+        n++;
+    return starts(sl_slice_from(reason, n), "] ") ? sl_slice_from(reason, n + 2) : reason;
+}
+
+static verdict by_meaning(const bulk_item *item)
+{
+    sl_slice reason = without_place(item->reason);
+
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        if (item->type.len == strlen(meanings[i].type) && starts(item->type, meanings[i].type) &&
+            starts(reason, meanings[i].reason))
+            return meanings[i].is;
+    }
+    return UNSAID;
+}
+
 static bool is_plain(const bulk_item *item)
 {
     return item->status >= 200 && item->status < 300 && !item->in_failure_store;
@@ -79,36 +126,18 @@ void bulk_verdicts_note(void *arg, const bulk_item *item)
     row = &v->rows[item->index];
     row->status = (uint16_t)item->status;
     row->in_failure_store = item->in_failure_store;
+    row->meant = (uint8_t)by_meaning(item);
     add_words(v, row, item);
-    v->is_busy = v->is_busy || item->status == 429;
+    v->is_busy = v->is_busy || (item->status == 429 && row->meant == UNSAID);
+    v->has_away = v->has_away || row->meant == AWAY;
 }
 
 /* --- judging --- */
-
-static bool starts(sl_slice s, const char *with)
-{
-    size_t len = with ? strlen(with) : 0;
-
-    return s.len >= len && (len == 0 || !memcmp(s.ptr, with, len));
-}
 
 static sl_slice words_of(const bulk_verdicts *v, const bulk_verdict *row)
 {
     return row->words_len ? (sl_slice){v->words + row->words_at, row->words_len}
                           : (sl_slice){"", 0};
-}
-
-static verdict by_meaning(sl_slice words)
-{
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
-        size_t type = strlen(meanings[i].type);
-
-        if (starts(words, meanings[i].type) && words.len >= type + 2 &&
-            starts(sl_slice_from(words, type), ": ") &&
-            starts(sl_slice_from(words, type + 2), meanings[i].reason))
-            return meanings[i].is;
-    }
-    return REFUSED;
 }
 
 static verdict by_status(int status, bool is_create)
@@ -125,14 +154,17 @@ static verdict by_status(int status, bool is_create)
 static verdict judge(const bulk_verdicts *v, uint32_t i, bool is_create)
 {
     const bulk_verdict *row = v->rows ? &v->rows[i] : NULL;
-    verdict meant;
 
     if (!row || !row->status)
         return DELIVERED;
     if (row->in_failure_store)
         return STORED;
-    meant = row->words_len ? by_meaning(words_of(v, row)) : REFUSED;
-    return meant != REFUSED ? meant : by_status(row->status, is_create);
+    return row->meant != UNSAID ? (verdict)row->meant : by_status(row->status, is_create);
+}
+
+bool bulk_verdicts_is_away(const bulk_verdicts *v, uint32_t i)
+{
+    return judge(v, i, true) == AWAY;
 }
 
 bool bulk_verdicts_is_held(const bulk_verdicts *v, uint32_t i, bool is_create)
@@ -148,6 +180,7 @@ void bulk_verdicts_judge(const bulk_verdicts *v, uint32_t i, bool is_create, cha
         [KNOWN] = {.outcome = SL_DELIVERED, .code = SL_KNOWN},
         [STORED] = {.outcome = SL_REJECTED, .code = SL_FAILURE_STORE},
         [AGAIN] = {.outcome = SL_RETRY},
+        [AWAY] = {.outcome = SL_RETRY},
         [HELD] = {.outcome = SL_RETRY, .code = SL_HOLD},
         [TOO_LARGE] = {.outcome = SL_REJECTED, .code = SL_TOO_LARGE},
         [REFUSED] = {.outcome = SL_REJECTED},

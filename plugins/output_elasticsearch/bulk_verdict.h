@@ -12,6 +12,7 @@ typedef struct bulk_verdict {
     uint32_t words_at;
     uint16_t words_len;
     uint16_t status; /* 0: not heard of, or plainly there */
+    uint8_t meant;   /* by its words */
     bool in_failure_store;
 } bulk_verdict;
 
@@ -21,7 +22,8 @@ typedef struct bulk_verdicts {
     bulk_verdict *rows;
     char *words;
     size_t words_len;
-    bool is_busy; /* somebody was told to come later (429) */
+    bool is_busy;  /* somebody was told to come later (429) */
+    bool has_away; /* an index has no shard that could take what was sent */
 } bulk_verdicts;
 
 void bulk_verdicts_fini(bulk_verdicts *v);
@@ -37,6 +39,8 @@ void bulk_verdicts_judge(const bulk_verdicts *v, uint32_t i, bool is_create, cha
                          sl_answer *out);
 /* Is it the place that takes nothing (no such index, no right), whatever the record is? */
 bool bulk_verdicts_is_held(const bulk_verdicts *v, uint32_t i, bool is_create);
+/* Has its index no shard for now that could take it? */
+bool bulk_verdicts_is_away(const bulk_verdicts *v, uint32_t i);
 /* Does the store take no ids from us? */
 bool bulk_verdicts_refuses_ids(const bulk_verdicts *v);
 

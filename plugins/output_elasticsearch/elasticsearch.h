@@ -52,9 +52,11 @@ typedef struct elasticsearch {
     http *http;
     char *headers[MAX_OPTION_HEADERS + 1]; /* of the option */
     request *waiting, *out;
-    uint32_t running; /* how many are out */
-    double window;    /* how many may be */
-    bool ids_off;     /* the store refuses them */
+    uint32_t running;               /* how many are out */
+    double window;                  /* how many may be */
+    bool ids_off;                   /* the store refuses them */
+    bool is_away;                   /* shards are, and not for a moment alone */
+    uint64_t away_ms, away_last_ms; /* they were found to be, first and last */
 } elasticsearch;
 
 /* bulk.c */

@@ -11,11 +11,14 @@
 
 #if LIBCURL_VERSION_NUM >= 0x075700
 #define QUICK_EXIT(easy) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)
+#define CA_CACHE(easy)   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S)
 #else
 #define QUICK_EXIT(easy) (void)(easy)
+#define CA_CACHE(easy)   (void)(easy)
 #endif
 
 #define CONNECT_MS 10000
+#define CA_CACHE_S 10L /* authorities that were replaced are trusted after so long */
 
 struct http {
     http_options options;
@@ -223,6 +226,7 @@ static void set_tls(const http *h, CURL *easy)
                      (long)(o->tls_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->verify ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->verify ? 2L : 0L);
+    CA_CACHE(easy);
     if (is_set(o->ca_file))
         curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
     if (is_set(o->cert_file))
@@ -248,8 +252,10 @@ static void set_connection(const http *h, CURL *easy)
     if (age > 0) /* so that many agents do not come back in the same second */
         age -= (long)http_random((uint32_t)age / 5 + 1);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age);
-    if (strcmp(o->proxy, "env") != 0)
-        curl_easy_setopt(easy, CURLOPT_PROXY, strcmp(o->proxy, "none") ? o->proxy : "");
+    if (!strcmp(o->proxy, "env"))
+        return;
+    curl_easy_setopt(easy, CURLOPT_PROXY, strcmp(o->proxy, "none") ? o->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); /* else the environment makes exceptions */
 }
 
 static void set_body(CURL *easy, sl_slice body)

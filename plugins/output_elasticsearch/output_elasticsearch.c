@@ -163,7 +163,9 @@ static void open_hosts(elasticsearch *es)
 
     if (*es->pipeline)
         pipeline = curl_easy_escape(NULL, es->pipeline, 0);
-    if (asprintf(&target, "%s%s%s", TARGET, pipeline ? "&pipeline=" : "",
+    /* for shards that are away; before our own time is over, or nothing is known of any record */
+    if (asprintf(&target, "%s&timeout=%llums%s%s", TARGET,
+                 (unsigned long long)(es->timeout_ms + 1) / 2, pipeline ? "&pipeline=" : "",
                  pipeline ? pipeline : "") < 0)
         abort(); /* as the agent does */
     hosts_init(&es->hosts, &es->hosts_option, es->server_name, target);

@@ -81,7 +81,7 @@ class Requests(Case):
         host = request.headers["host"]
         self.assertEqual(request.head.decode(), "\r\n".join((
             "POST /_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,"
-            "items.*.failure_store,error.type,error.reason HTTP/1.1",
+            "items.*.failure_store,error.type,error.reason&timeout=15000ms HTTP/1.1",
             f"Host: {host}", "Accept-Encoding: identity", "Content-Type: application/x-ndjson",
             "Accept: application/json", "User-Agent: sluice", f"Content-Length: {len(request.body)}")))
 
@@ -340,6 +340,22 @@ class Items(Case):
         self.deliver(server)
         self.assertEqual([list(what) for _, what, _ in server.requests[1].actions], [["_index"]] * 3)
         self.assertIn("the store refuses ids", Path(self.life.log).read_text())
+
+    def test_conflict_with_another_id_than_ours_is_a_refusal(self):
+        """A store that makes ids by itself, of time and dimensions: one of two is not there."""
+        no = {"status": 400, "error": {
+            "type": "document_parsing_exception", "reason": "[1:69] failed to parse: _id must be unset "
+            "or set to [o0XM3S] but was [a-1] because [x] is in time_series mode"}}
+        there = {"status": 409, "error": {"type": "version_conflict_engine_exception",
+                                          "reason": "[o0XM3S]: version conflict"}}
+        server = self.serve(items(no, no, no), items(201, there, 201))
+        self.log.put("a", "b", "c")
+        sluice = self.sluice(server)
+        sluice.start()
+        agent.until("the records", lambda: server.stored() >= 2)
+        books = self.assert_stops(sluice)
+        self.assertEqual(server.messages(), ["a", "c"])
+        self.assertGreater(books["dead_lettered_bytes"], 0)
 
     def test_ids_that_are_wanted_are_not_left_out(self):
         """dedupe: true. The containers wait, and nothing turns in circles."""

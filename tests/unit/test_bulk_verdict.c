@@ -41,6 +41,14 @@ static const struct {
      "index_not_found_exception: no such index"},
     {400, "index_closed_exception", "closed", false, false, SL_RETRY, SL_HOLD,
      "index_closed_exception: closed"},
+    {400, "validation_exception",
+     "Validation Failed: 1: this action would add [2] shards, but this cluster currently has",
+     false, false, SL_RETRY, SL_HOLD,
+     "validation_exception: Validation Failed: 1: this action would add [2] shards, but this "
+     "cluster currently has"},
+    {400, "illegal_argument_exception", "no write index is defined for alias [a]. The", false,
+     false, SL_RETRY, SL_HOLD,
+     "illegal_argument_exception: no write index is defined for alias [a]. The"},
     {400, "illegal_argument_exception", "pipeline with id [none] does not exist", false, false,
      SL_RETRY, SL_HOLD, "illegal_argument_exception: pipeline with id [none] does not exist"},
     {400, "illegal_argument_exception",
@@ -57,6 +65,15 @@ static const struct {
      SL_REJECTED, SL_PLAIN,
      "illegal_argument_exception: Limit of total fields [1] has been "
      "exceeded"},
+    {400, "validation_exception", "Validation Failed: 1: something else", false, false, SL_REJECTED,
+     SL_PLAIN, "validation_exception: Validation Failed: 1: something else"},
+    /* as a field's text would have it */
+    {400, "document_parsing_exception",
+     "[1:9] failed to parse field [n] of type [long]. Preview of field's value: 'failed to parse: "
+     "_id must be unset or set to ['",
+     false, false, SL_REJECTED, SL_PLAIN,
+     "document_parsing_exception: [1:9] failed to parse field [n] of type [long]. Preview of "
+     "field's value: 'failed to parse: _id must be unset or set to ['"},
     {400, "", "only words", false, false, SL_REJECTED, SL_PLAIN, "only words"},
     {400, "", "", false, false, SL_REJECTED, SL_PLAIN, "status 400"},
     {413, "too_long", "", false, false, SL_REJECTED, SL_TOO_LARGE, "too_long: "},
@@ -65,6 +82,12 @@ static const struct {
      "Document ID is not supported in create/index operation request", false, false, SL_RETRY,
      SL_NOW,
      "illegal_argument_exception: Document ID is not supported in create/index operation request"},
+    {400, "document_parsing_exception",
+     "[1:69] failed to parse: _id must be unset or set to [o0XM] but was [a-1] because [t] is in "
+     "time_series mode",
+     false, false, SL_RETRY, SL_NOW,
+     "document_parsing_exception: [1:69] failed to parse: _id must be unset or set to [o0XM] but "
+     "was [a-1] because [t] is in time_series mode"},
 };
 
 static void note(bulk_verdicts *v, uint32_t index, int row)
@@ -95,7 +118,7 @@ START_TEST(judges_each_item)
 
     note(&v, 1, _i);
     assert_row(&v, 1, _i);
-    ck_assert_int_eq(v.is_busy, rows[_i].status == 429);
+    ck_assert_int_eq(v.is_busy, rows[_i].status == 429 && rows[_i].code != SL_HOLD);
     ck_assert_int_eq(bulk_verdicts_is_held(&v, 1, !rows[_i].is_index), rows[_i].code == SL_HOLD);
     ck_assert_int_eq(bulk_verdicts_refuses_ids(&v), rows[_i].code == SL_NOW);
     for (uint32_t i = 0; i < 3; i += 2) { /* its neighbours */
@@ -140,5 +163,26 @@ START_TEST(t_es_12_memory_is_bounded)
 }
 END_TEST
 
+/* What was meant is known even of those whose words are not kept. */
+START_TEST(meaning_outlives_the_words)
+{
+    static const char why[] = "pipeline with id [none] does not exist";
+    bulk_verdicts v = {.count = 10000};
+    bulk_item item = {
+        .status = 400, .type = sl_str("illegal_argument_exception"), .reason = sl_str(why)};
+    char text[BULK_TEXT];
+    sl_answer answer;
+
+    for (item.index = 0; item.index < v.count; item.index++)
+        bulk_verdicts_note(&v, &item);
+    for (uint32_t i = 0; i < v.count; i++)
+        ck_assert(bulk_verdicts_is_held(&v, i, true));
+    bulk_verdicts_judge(&v, v.count - 1, true, text, &answer);
+    ck_assert_int_eq(answer.outcome, SL_RETRY);
+    ck_assert_slice_eq(answer.reason, "status 400");
+    bulk_verdicts_fini(&v);
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(judges_each_item, rows), SL_ONE(keeps_them_apart),
-        SL_ONE(t_es_12_memory_is_bounded))
+        SL_ONE(t_es_12_memory_is_bounded), SL_ONE(meaning_outlives_the_words))
