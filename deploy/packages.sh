@@ -11,7 +11,7 @@ build='build-essential cmake ninja-build pkg-config libuv1-dev zlib1g-dev libisa
 libmsgpack-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev
 librdkafka-dev libssl-dev'
 test='check clang clang-format clang-tidy valgrind python3 python3-msgpack
- python3-yaml prometheus maven openjdk-17-jre-headless kcat nginx-light unzip curl openssl procps
+ python3-yaml prometheus maven openjdk-17-jre-headless kcat nginx-light tinyproxy-bin unzip curl openssl procps
  python3-pip'
 
 case ${1:-} in
