@@ -283,8 +283,8 @@ static void on_whole(request *q, const http_end *done)
     else if (answer.outcome == SL_REJECTED) /* the server's words alone begin with its kind */
         snprintf(reason, sizeof reason, "%s", words_of(q, words));
     else
-        snprintf(reason, sizeof reason, "%s: status %d: %s%s", q->server->shown, done->status,
-                 words_of(q, words), remedy);
+        snprintf(reason, sizeof reason, "%s: status %d%s%s%s", q->server->shown, done->status,
+                 *words_of(q, words) ? ": " : "", words_of(q, words), remedy);
     answer.reason = sl_str(reason);
     note_whole(q, done->status);
     if (answer.outcome == SL_RETRY)
