@@ -571,6 +571,7 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     /* More batches than keep the output busy would only be memory: the files are the queue. */
     sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
                        (uint32_t)options->max_records);
+    l->pool.share = share > l->pool.share ? share : l->pool.share;
     l->pool.packed_bound = packs ? sl_gzip_bound : NULL;
     l->encoder = sl_encoder_new(&options->encoder);
     uv_idle_init(options->loop, &l->turn);

@@ -13,10 +13,16 @@
 
 void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records)
 {
-    *p = (sl_batch_pool){.max_bytes = max_bytes, .max_records = max_records};
+    *p = (sl_batch_pool){
+        .enough = budget, .share = budget, .max_bytes = max_bytes, .max_records = max_records};
     sl_gate_init(&p->gate, budget);
     sl_list_init(&p->idle);
     sl_list_init(&p->idle_marks);
+}
+
+void sl_batch_pool_aside(sl_batch_pool *p, uint64_t bytes)
+{
+    p->gate.budget = bytes < p->share - p->enough ? p->enough + bytes : p->share;
 }
 
 static void destroy(sl_batch *b)

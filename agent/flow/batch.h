@@ -90,6 +90,8 @@ struct sl_batch {
 /* Where a lane's batches come from and go back to, so that pages once touched are used again. */
 typedef struct sl_batch_pool {
     sl_gate gate;
+    uint64_t enough,
+        share; /* its budget: the first, and what it may grow to: sl_batch_pool_aside() */
     size_t (*packed_bound)(size_t len); /* NULL: payloads are not compressed */
     size_t max_bytes;
     uint32_t max_records;
@@ -101,6 +103,9 @@ typedef struct sl_batch_pool {
  * max_bytes    of payload in one batch, unless a single record is larger
  * max_records  0: as many as fit */
 void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records);
+/* So many bytes of batches wait aside, and are not to take the room of all others: the budget grows by
+ * as much, within `share`, which whoever owns the pool sets. */
+void sl_batch_pool_aside(sl_batch_pool *p, uint64_t bytes);
 /* Gives the memory of idle batches back to the system. */
 void sl_batch_pool_trim(sl_batch_pool *p);
 void sl_batch_pool_fini(sl_batch_pool *p);

@@ -22,13 +22,15 @@ void sl_output_on_round(uv_timer_t *timer)
     sl_output_tend(o);
 }
 
-/* More than half of the memory waits: what is left has to go on being enough for all others. */
+/* What waits is not to take the room of all others, as far as the memory goes; then all wait. */
 static void look_at_crowd(sl_output *o)
 {
-    bool crowded = o->hold.bytes > 0 && o->hold.bytes > o->options.pool->gate.budget / 2;
+    sl_batch_pool *p = o->options.pool;
+    bool crowded = o->hold.bytes > 0 && o->hold.bytes > p->share - p->enough / 2;
 
+    sl_batch_pool_aside(p, o->hold.bytes);
     if (crowded && !o->crowded)
-        sl_output_say(o, SL_LOG_WARN, "waits: records that are held fill half of its memory", NULL);
+        sl_output_say(o, SL_LOG_WARN, "waits: records that are held fill its memory", NULL);
     o->crowded = crowded;
 }
 

@@ -260,6 +260,34 @@ class Items(Case):
         self.assertEqual(held, [f"held {n}" for n in range(5)])
         os.close(free.fd)
 
+    def test_held_backlog_leaves_the_others_their_room(self):
+        """One index is missing, and its container has far more than is read ahead."""
+        missing = {"status": 404, "error": {"type": "index_not_found_exception", "reason": "no"}}
+        released = []
+
+        def late(server, request, line):
+            found = [what["_index"] == "app-held" and not released for _, what, _ in request.actions]
+            if len(server.requests) < 3:
+                time.sleep(0.5)   # meanwhile as much is read ahead as may be
+            return items(*(missing if held else None for held in found))(server, request, line)
+        server = self.serve(*[late] * 100000)
+        Log(self.pods, "held", "held").put(*(f"held {n} {'x' * 200}" for n in range(5000)))
+        free = Log(self.pods, "free", "free")
+        free.put("free")
+        sluice = self.sluice(server, index="app-%{kubernetes.container.name}", max_in_flight=2,
+                             batch={"max_bytes": "64KiB", "max_age": "100ms"})
+        sluice.start()
+        for n in range(3):
+            agent.until("the free ones", lambda: server.stored() == n + 1)
+            free.put(f"more {n}")
+        agent.until("the last one", lambda: server.stored() == 4)
+        self.assertEqual(sluice.life.logged("waits: records that are held fill its memory"), [])
+        released.append(True)
+        agent.until("all", lambda: server.stored() == 5004)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        os.close(free.fd)
+
     def test_t_es_30_good_ones_behind_a_bad_one(self):
         texts = [f"line {n}" for n in range(1000)]
         server = self.serve(items({"status": 400, "error": {"type": "t", "reason": "r"}}))
