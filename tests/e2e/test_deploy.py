@@ -12,7 +12,7 @@ import yaml
 from programs import SLUICE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-CONFIGMAPS = ("configmap.yaml", "elasticsearch.yaml")
+CONFIGMAPS = ("configmap.yaml", "elasticsearch.yaml", "kafka.yaml")
 BASE = ("libc6", "libgcc", "libasan", "libubsan", "libtsan")  # of the system, or of a build for tests
 
 
@@ -22,6 +22,17 @@ def configuration(name):
 
 def load(name):
     return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def check(path):
+    done = subprocess.run(
+        [SLUICE, "check", "-c", path],
+        env={**os.environ, "NODE_NAME": "n1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
 
 
 class Deploy(unittest.TestCase):
@@ -70,11 +81,16 @@ class Deploy(unittest.TestCase):
         (volume,) = [v for v in self.pod["volumes"] if "secret" in v]
         self.assertIs(volume["secret"]["optional"], True)  # without one, the others work
         (mount,) = [m for m in self.container["volumeMounts"] if m["name"] == volume["name"]]
-        (output,) = configuration("elasticsearch.yaml")["outputs"]
-        folder, key = os.path.split(output["auth"]["api_key_file"])
-        self.assertEqual(folder, mount["mountPath"])
-        text = (DEPLOY / "elasticsearch.yaml").read_text(encoding="utf-8")
-        self.assertIn(f"secret generic {volume['secret']['secretName']} --from-literal={key}=", text)
+        for name, section, option in (
+            ("elasticsearch.yaml", "auth", "api_key_file"),
+            ("kafka.yaml", "sasl", "password_file"),
+        ):
+            (output,) = configuration(name)["outputs"]
+            folder, key = os.path.split(output[section][option])
+            self.assertEqual(folder, mount["mountPath"])
+            text = (DEPLOY / name).read_text(encoding="utf-8")
+            secret = volume["secret"]["secretName"]
+            self.assertIn(f"secret generic {secret} --from-literal={key}=", text)
 
     def test_probes_ask_where_the_agent_listens(self):
         (port,) = self.container["ports"]
@@ -90,14 +106,15 @@ class Deploy(unittest.TestCase):
             with self.subTest(name), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
                 file.write(load(name)["data"]["sluice.yaml"])
                 file.flush()
-                check = subprocess.run(
-                    [SLUICE, "check", "-c", file.name],
-                    env={**os.environ, "NODE_NAME": "n1"},
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                self.assertEqual((check.returncode, check.stderr), (0, ""))
+                self.assertEqual(check(file.name), (0, ""))
+
+    def test_agent_takes_every_example(self):
+        root = DEPLOY.parent
+        examples = [*root.glob("conf/**/*.yaml"), *root.glob("plugins/*/example.conf")]
+        self.assertGreater(len(examples), 8)
+        for path in examples:
+            with self.subTest(path.relative_to(root)):
+                self.assertEqual(check(path), (0, ""))
 
 
 class Image(unittest.TestCase):
