@@ -189,6 +189,7 @@ static void finish(sl_output *o, sl_trip *t)
 
     b->output = NULL;
     o->in_flight--;
+    o->parts -= t->is_part;
     count_trip(o, t);
     if (t->why_again && o->state != OUT_CLOSING) {
         complain(o, t->why_again);
@@ -233,6 +234,7 @@ void sl_output_buried(void *arg, sl_trip *t, sl_err err)
                             "refused wait",
                       err == SL_E_FULL ? words : sl_strerror(err));
     hold_rows(o, t->batch, "dead_letter", words);
+    o->burying--;
     finish(o, t);
 }
 
@@ -263,8 +265,10 @@ void sl_output_home(sl_output *o, sl_trip *t)
     settle_delivered(o, t);
     if (t->why_held)
         hold_rows(o, t->batch, target_name(o), t->why_held);
-    if (t->refusal_count > 0)
+    if (t->refusal_count > 0) {
+        o->burying++;
         sl_refusals_bury(&o->refusals, t);
-    else
+    } else {
         finish(o, t);
+    }
 }

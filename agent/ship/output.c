@@ -44,6 +44,14 @@ static uint32_t window(const sl_output *o)
     return o->storming || o->hold.round > 0 ? 1 : o->options.max_in_flight;
 }
 
+/* Some that are older may have to go out before. */
+static bool must_wait(const sl_output *o)
+{
+    bool keeps_order = o->ops->flags & SL_KEEPS_ORDER;
+
+    return o->arriving || (keeps_order && (o->parts > 0 || o->burying > 0));
+}
+
 static bool is_packed(const sl_output *o, sl_batch *b)
 {
     sl_batch_show(b);
@@ -109,8 +117,11 @@ void sl_output_send(sl_output *o)
     sl_batch *b;
     sl_trip *t;
 
-    while (o->state == OUT_OPEN && o->in_flight < window(o) && (b = take_next(o))) {
+    while (o->state == OUT_OPEN && o->in_flight < window(o) && !must_wait(o) &&
+           (b = take_next(o))) {
         t = sl_trip_new(&o->hosting, b);
+        t->is_part = !b->errand && b->shown < b->row_count;
+        o->parts += t->is_part;
         t->sent_ms = sl_now_ms(o->options.clock);
         if (o->in_flight++ == 0)
             o->silent_ms = t->sent_ms;
@@ -258,11 +269,14 @@ static void on_turn(uv_idle_t *turn)
         sl_list_remove(link);
         sl_list_append(&came, link);
     }
+    o->arriving = true;
     SL_LIST_EACH_SAFE(&came, link)
     {
         sl_list_remove(link);
         sl_output_home(o, SL_CONTAINER_OF(link, sl_trip, link));
     }
+    o->arriving = false;
+    sl_output_send(o);
     if (o->hosting.last_words && !o->gave_up) {
         o->gave_up = true;
         o->options.gave_up(o->options.arg, o->hosting.last_words);

@@ -30,6 +30,9 @@ struct sl_output {
     uint32_t in_flight; /* batches that are out, or whose refused records are being written */
     uint64_t failures;  /* in a row */
     uint32_t nows;      /* in a row */
+    uint32_t parts;     /* batches of which only a part is out */
+    uint32_t burying;   /* batches whose refused records are being written */
+    bool arriving;      /* several are home: all are looked at before anything is sent */
     uint64_t retries;
     uint64_t conflicts;
     uint64_t silent_ms; /* since then nothing was answered, while something is out */

@@ -33,6 +33,7 @@ typedef struct sl_trip {
     bool now;           /* some are wanted again at once */
     bool anew;          /* ... in another frame */
     bool stormy;        /* what was refused is kept: see storm.h */
+    bool is_part;       /* more of the batch waits: its limit was smaller */
 } sl_trip;
 
 /* The batch is shown (sl_batch_show()), and goes out. */

@@ -6,6 +6,8 @@
 
 #define REFUSED_MS 60000 /* so long fallback_topic takes what another one does not */
 #define CAREFUL    32    /* batches that go alone, after something was refused */
+#define LENIENT_MS \
+    600000 /* a topic that is forbidden is tried again and again: no producer for each */
 
 static sl_slice target_of(const kafka *k, const request *r, const slot *s)
 {
@@ -46,6 +48,7 @@ bool request_must_turn_back(kafka *k, const request *r, const slot *s)
     case VERDICT_REFUSED:
         return !s->is_ours;
     case VERDICT_HELD:
+        k->lenient_ms = k->host->now_ms(k->host) + LENIENT_MS;
         if (!falls_back(k, r, s))
             return false;
         refuse_topic(k, target_of(k, r, s));
@@ -84,7 +87,7 @@ static sl_answer again(const kafka *k, const slot *s)
 {
     sl_answer answer = {.outcome = SL_RETRY};
 
-    if (is_purged(s) && !k->is_broken && !k->is_stopping)
+    if (is_purged(s) && (!k->is_broken || k->is_strict) && !k->is_stopping)
         answer.code = SL_NOW; /* it has only stood in the way */
     return answer;
 }
@@ -96,9 +99,9 @@ static sl_answer refused(kafka *k, const request *r, const slot *s)
 
     if (s->is_ours || (r->is_alone && r->count == 1))
         return (sl_answer){.outcome = SL_REJECTED, .code = is_too_large ? SL_TOO_LARGE : SL_PLAIN};
+    k->careful = CAREFUL;
     if (r->is_alone)
         return (sl_answer){.outcome = SL_TOO_MUCH};
-    k->careful = CAREFUL;
     return (sl_answer){.outcome = SL_RETRY, .code = SL_NOW};
 }
 

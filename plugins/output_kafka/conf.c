@@ -59,6 +59,7 @@ static void set_promises(maker *m)
         set(m, fixed[i][0], fixed[i][1]);
     set(m, "acks", m->k->acks == 0 ? "all" : "1");
     set(m, "enable.idempotence", m->k->idempotence ? "true" : "false");
+    set(m, "enable.gapless.guarantee", m->k->idempotence && !m->k->is_lenient ? "true" : "false");
     set(m, "max.in.flight", m->k->idempotence ? "5" : "1"); /* or they change places */
 }
 
@@ -241,6 +242,14 @@ static void set_properties(maker *m)
         set_property(m, pairs->names[i], pairs->values[i]);
 }
 
+/* A batch that goes alone is one request to each partition, or a part of it could overtake another. */
+static void set_alone(maker *m)
+{
+    set(m, "linger.ms", "100");
+    set(m, "batch.num.messages", "1000000");
+    set(m, "batch.size", "2147483647");
+}
+
 rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *arg)
 {
     maker m = {.k = k, .conf = rd_kafka_conf_new(), .mistake = mistake, .arg = arg};
@@ -253,6 +262,8 @@ rd_kafka_conf_t *kafka_conf_new(const kafka *k, sl_mistake_fn *mistake, void *ar
     set_login(&m);
     set_tls(&m);
     set_properties(&m);
+    if (k->is_lenient)
+        set_alone(&m);
     rd_kafka_conf_set_events(m.conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
                                          RD_KAFKA_EVENT_STATS |
                                          RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH);

@@ -9,6 +9,10 @@
  * nothing more is handed over, what has not left is purged, and when the last report has come all is
  * answered at once; the host sends it again, oldest first.
  *
+ * Strict: a producer of ours breaks when a request is refused (librdkafka's gapless guarantee), before
+ * what stands behind it can overtake. The next one is lenient, or each try with a part of what was refused
+ * would cost one more: batches go alone meanwhile. Then a strict one takes over again.
+ *
  * Renewing: where files of TLS were replaced, another producer is made at once, so that their faults
  * show while the old one still works. Nothing more is handed over to that; when its last report has
  * come the other one takes its place. */
@@ -82,7 +86,8 @@ typedef struct kafka {
     const char *fallback;    /* fallback_topic, if it is the same for all records */
     rd_kafka_t *rk;          /* NULL: there is none for now */
     rd_kafka_queue_t *queue; /* of its events */
-    rd_kafka_t *next;        /* takes over once all that rk has is reported; NULL: there is none */
+    const char *why_next;
+    rd_kafka_t *next; /* takes over once all that rk has is reported; NULL: there is none */
     file_seen seen[KAFKA_FILES]; /* as they were when they were read */
     topic *topics;               /* KAFKA_TOPICS of them */
     topic *last_topic;
@@ -92,6 +97,10 @@ typedef struct kafka {
     bool turning_back; /* see above */
     bool is_broken;    /* the producer is, and another one is made */
     bool has_worked;   /* the producer has: something was acknowledged */
+    bool is_strict;    /* ... because something was refused, and nothing may overtake it */
+    bool is_lenient;   /* the newest producer goes on where something is refused */
+    uint64_t broken_ms;
+    uint64_t lenient_ms; /* until then no strict one is made */
     bool is_stopping;
     char words[KAFKA_WORDS]; /* why we turn back; of the first one */
     uint64_t said_ms;        /* when we complained last; 0: never */
@@ -110,10 +119,15 @@ char *secret_new(const char *path);
 /* login.c: gives what token_file holds to a producer that logs in with it. */
 void token_renew(kafka *k, rd_kafka_t *rk);
 
+/* Has the next producer to go on where something is refused? */
+bool request_wants_lenient(const kafka *k);
+
 /* renewal.c: remembers what its files are like; before they are read. */
 void renewal_note(kafka *k);
 /* Reads those that were replaced since. */
 void renewal_look(kafka *k);
+/* Makes a strict producer, to take over from a lenient one. */
+void renewal_make_strict(kafka *k);
 
 /* topics.c: a topic by its name; NULL: librdkafka says why not. It stays until another one needs
  * its place or topics_drop(). */

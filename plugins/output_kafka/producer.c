@@ -42,6 +42,7 @@ rd_kafka_t *producer_new(kafka *k)
     char why[KAFKA_WORDS];
 
     renewal_note(k);
+    k->is_lenient = request_wants_lenient(k);
     conf = kafka_conf_new(k, on_mistake, k);
     if (!conf)
         return NULL;
@@ -63,7 +64,7 @@ static void listen_to(kafka *k, rd_kafka_t *rk)
     k->queue = rd_kafka_queue_get_main(k->rk);
     rd_kafka_queue_cb_event_enable(k->queue, wake_host, k);
     k->host->wake(k->host); /* what came before that wakes nobody, nor does what comes behind it */
-    k->is_broken = k->has_worked = false;
+    k->is_broken = k->is_strict = k->has_worked = false;
     k->wire_bytes = 0;
 }
 
@@ -135,7 +136,7 @@ void producer_swap(kafka *k)
     k->next = NULL;
     producer_close(k, NULL, NULL);
     listen_to(k, next);
-    k->host->log(k->host, SL_LOG_INFO, "files of tls were replaced: the producer is another one");
+    k->host->log(k->host, SL_LOG_INFO, "the producer is another one: %s", k->why_next);
 }
 
 /* --- events --- */

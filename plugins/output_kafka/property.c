@@ -19,7 +19,7 @@ static const struct {
     {"acks", "use the option acks"},
     {"request.required.acks", "use the option acks"},
     {"enable.idempotence", "use the option idempotence"},
-    {"enable.gapless.guarantee", "an outage of one topic would stop all"},
+    {"enable.gapless.guarantee", OURS},
     {"compression.*", "use the options compression and compression_level"},
     {"partitioner", "use the option partitioner"},
     {"message.timeout.ms", LOSES},

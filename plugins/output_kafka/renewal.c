@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define STRICT_MS 10000 /* until a strict producer is tried again */
+
 enum { CA, CERT, KEY, PASSWORD, TOKEN };
 
 _Static_assert(TOKEN + 1 == KAFKA_FILES, "each file has its place");
@@ -77,14 +79,18 @@ static bool has_new_certificates(const kafka *k)
 }
 
 /* A certificate without its key yet is no use: what was seen before stays so. */
-static void renew_certificates(kafka *k)
+static void renew(kafka *k, const char *why)
 {
     file_seen before[KAFKA_FILES];
+    bool was_lenient = k->is_lenient;
 
     memcpy(before, k->seen, sizeof before);
     k->next = producer_new(k);
-    if (!k->next)
-        memcpy(k->seen, before, sizeof before);
+    k->why_next = why;
+    if (k->next)
+        return;
+    memcpy(k->seen, before, sizeof before);
+    k->is_lenient = was_lenient;
 }
 
 void renewal_look(kafka *k)
@@ -92,7 +98,7 @@ void renewal_look(kafka *k)
     if (k->is_stopping)
         return;
     if (k->next) { /* since the last look, and reports are still missing: nobody answers any more */
-        request_turn_back(k, "files of tls were replaced");
+        request_turn_back(k, k->why_next);
         return;
     }
     if (take_change(k, PASSWORD))
@@ -100,5 +106,12 @@ void renewal_look(kafka *k)
     if (take_change(k, TOKEN))
         token_renew(k, k->rk);
     if (has_new_certificates(k))
-        renew_certificates(k);
+        renew(k, "files of tls were replaced");
+}
+
+void renewal_make_strict(kafka *k)
+{
+    renew(k, "what was refused is dealt with");
+    if (!k->next)
+        k->lenient_ms = k->host->now_ms(k->host) + STRICT_MS;
 }

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EVERY_MS 200  /* while we turn back */
-#define RETRY_MS 5000 /* a producer that could not be made */
-#define STOP_MS  500  /* for reports that are on their way */
+#define EVERY_MS  200  /* while we turn back */
+#define BROKEN_MS 5000 /* for reports of a producer that is broken */
+#define RETRY_MS  5000 /* a producer that could not be made */
+#define STOP_MS   500  /* for reports that are on their way */
 
 static void move_on(kafka *k);
 
@@ -136,7 +137,8 @@ static void on_timer(uv_timer_t *timer);
 
 static void purge(kafka *k)
 {
-    int in_flight = k->is_broken || k->is_stopping ? RD_KAFKA_PURGE_F_INFLIGHT : 0;
+    bool is_over = k->is_broken && k->host->now_ms(k->host) - k->broken_ms >= BROKEN_MS;
+    int in_flight = is_over || k->is_stopping ? RD_KAFKA_PURGE_F_INFLIGHT : 0;
 
     if (k->rk)
         (void)rd_kafka_purge(k->rk,
@@ -157,19 +159,32 @@ static void call_back_waiting(request *r)
     }
 }
 
-/* After such an error a producer takes nothing any more. */
+/* After such an error a producer takes nothing any more. What is on its way is still reported. */
 static void note_fatal(kafka *k)
 {
     char why[KAFKA_WORDS];
+    rd_kafka_resp_err_t err =
+        k->rk && !k->is_broken ? rd_kafka_fatal_error(k->rk, why, sizeof why) : 0;
 
-    if (k->is_broken || !k->rk || !rd_kafka_fatal_error(k->rk, why, sizeof why))
+    if (!err)
         return;
     k->is_broken = true;
+    k->is_strict = err == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
+    k->broken_ms = k->host->now_ms(k->host);
+    if (k->is_strict) {
+        k->host->log(k->host, SL_LOG_INFO, "the producer is made anew: %s", why);
+        return;
+    }
     k->host->up(k->host, false, why);
     if (k->has_worked)
         k->host->log(k->host, SL_LOG_WARN, "the producer is made anew: %s", why);
     else
         producer_complain(k, why);
+}
+
+bool request_wants_lenient(const kafka *k)
+{
+    return k->careful > 0 || (k->host && k->host->now_ms(k->host) < k->lenient_ms);
 }
 
 void request_turn_back(kafka *k, const char *words)
@@ -197,6 +212,7 @@ static bool is_all_done(const kafka *k)
 static void answer_done(kafka *k)
 {
     request **at = &k->requests, *r;
+    bool others_wait = k->careful > 0;
 
     while ((r = *at)) {
         if (r->done < r->count) {
@@ -209,6 +225,8 @@ static void answer_done(kafka *k)
         request_answer(k, r);
         free(r);
     }
+    if (others_wait && k->requests)
+        k->host->wake(k->host); /* it is their turn; the host may have nothing more to send */
 }
 
 static void make_producer(kafka *k)
@@ -233,7 +251,7 @@ static bool is_quiet(const kafka *k)
 static void replace_broken(kafka *k)
 {
     producer_close(k, NULL, NULL);
-    if (k->has_worked)
+    if (k->has_worked || k->is_strict) /* the next one is lenient */
         make_producer(k);
     else
         uv_timer_start(k->timer, on_timer, RETRY_MS, RETRY_MS);
@@ -253,8 +271,16 @@ static void turn_round(kafka *k)
         replace_broken(k);
 }
 
+/* As soon as nothing goes alone any more, and before anything goes together. */
+static void make_strict(kafka *k)
+{
+    if (k->rk && k->is_lenient && !k->next && !k->turning_back && !request_wants_lenient(k))
+        renewal_make_strict(k);
+}
+
 static void move_on(kafka *k)
 {
+    make_strict(k);
     if (k->next && !k->turning_back && is_quiet(k))
         producer_swap(k);
     if (!k->turning_back)

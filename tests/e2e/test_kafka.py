@@ -229,7 +229,7 @@ class Refusals(Case):
         self.assertEqual(len(self.letters()), 1)
 
     def test_invalid_record_is_a_dead_letter(self):
-        self.cluster.do("error", kafka.PRODUCE, kafka.INVALID_RECORD, 1)
+        self.cluster.do("error", kafka.PRODUCE, kafka.INVALID_RECORD, 100)
         self.log.put("a")
         sluice = self.sluice()
         sluice.start()

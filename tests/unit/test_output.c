@@ -180,6 +180,16 @@ static const sl_plugin far_cancels = {
                .cancel = far_cancel},
 };
 
+static const sl_plugin far_ordered = {
+    .item_size = sizeof(sl_item),
+    .self_size = sizeof(struct far_plugin),
+    .output = {.open = far_open,
+               .send = far_send,
+               .ready = far_ready,
+               .close = far_close,
+               .flags = SL_KEEPS_ORDER},
+};
+
 /* --- the near end: what a lane does --- */
 
 struct near {
@@ -1108,7 +1118,35 @@ START_TEST(each_side_sees_what_it_knows)
 }
 END_TEST
 
-SL_UNIT(tcase_add_loop_test(sl_tests, answers_become_runs, 0,
+/* Three are out and answered at once, a fourth one waits. */
+static const struct {
+    const char *script[8], *sent;
+} ordered_rows[] = {
+    {{"DD", "NN", "NN", "DD"}, "ab|cd|ef|cd|ef|gh|"},
+    {{"NN", "NN", "DD", "DD"}, "ab|cd|ef|ab|cd|gh|"},
+    {{"SS", "NN", "NN", "D", "D", "DD"}, "ab|cd|ef|a|b|cd|ef|gh|"}, /* by halves, and alone */
+    {{"XN", "NN", "NN", "D", "DD"}, "ab|cd|ef|b|cd|ef|gh|"},        /* its dead letter first */
+};
+
+START_TEST(nothing_overtakes_what_goes_out_once_more)
+{
+    struct near near = {.close_when_empty = true};
+
+    near.far = (struct far_end){.script = ordered_rows[_i].script, .how = LATER};
+    set_up(&near, &far_ordered, 3);
+    put(&near, "ab");
+    put(&near, "cd");
+    put(&near, "ef");
+    put(&near, "gh");
+    uv_run(&near.loop, UV_RUN_DEFAULT);
+    ck_assert_slice_eq(sl_buf_slice(&near.far.sent), ordered_rows[_i].sent);
+    ck_assert_uint_eq(near.emptied, 4);
+    tear_down(&near);
+}
+END_TEST
+
+SL_UNIT(SL_ROWS(nothing_overtakes_what_goes_out_once_more, ordered_rows),
+        tcase_add_loop_test(sl_tests, answers_become_runs, 0,
                             (int)SL_COUNT_OF(answer_rows) * SILENT),
         SL_ONE(ten_thousand_batches_neither_recurse_nor_wait),
         SL_ONE(no_more_in_flight_than_allowed),
