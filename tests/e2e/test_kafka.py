@@ -37,6 +37,13 @@ class Case(agent.Case):
         return agent.until(f"{count} messages", lambda: (
             got := self.messages(topic)) and len(got) >= count and got, pause=0.2)
 
+    def metric(self, sluice, name):
+        page = subprocess.run(["curl", "-sf", "--unix-socket", self.folder / "state/admin.sock",
+                               "http://localhost/metrics"], capture_output=True, text=True, check=False)
+        found = re.search(rf"^sluice_{name}{{[^}}]*}} (\d+)", page.stdout, re.M)
+        assert sluice.life.process.poll() is None
+        return found.group(1) if found else "0"
+
     def deliver(self, count=100, arrives_in="logs", **output):
         """Returns the messages; the books are closed, and everything is there once and in order."""
         texts = [f"line {n}" for n in range(count)]
@@ -102,6 +109,60 @@ class Messages(Case):
             self.assertRegex(place, r"^[\w-]{22}-\d+$")
         self.assertEqual(len(set(places)), 10)
 
+    def test_t_kaf_10_headers(self):
+        """The record's place, byte for byte, where it is asked for; nowhere else, and none for raw then."""
+        for message in self.deliver(10, headers="true"):
+            log = json.loads(message["payload"])["log"]
+            self.assertEqual(message["headers"], ["sluice", f"{log['generation']}-{log['offset']}"])
+        self.setUp()
+        for message in self.deliver(10, headers="false", encoding="raw"):
+            self.assertNotIn("headers", message)
+
+    def test_t_kaf_10_headers_of_pieces(self):
+        self.log.put("x" * 1000)
+        sluice = self.sluice(headers="true")
+        sluice.inputs.update(max_record=300, on_oversize="split")
+        sluice.start()
+        got = self.wait(4)
+        self.assert_stops(sluice)
+        place = got[0]["headers"][1]
+        self.assertEqual([m["headers"] for m in got],
+                         [["sluice", place + end] for end in ("", ".1", ".2", ".3")])
+
+    def test_t_kaf_22_two_outputs_and_many_topics(self):
+        """Each has all, once and in order."""
+        sluice = self.sluice(topic="t-%{kubernetes.pod.name}")
+        sluice.more["outputs"] = [{**sluice.outputs, "name": "more", "encoding": "raw",
+                                   "topic": "logs"}]
+        logs = [Log(self.pods, f"p{n}") for n in range(20)]
+        for log in logs:
+            log.put(*map(str, range(50)))
+        sluice.start()
+        got = self.wait(1000)
+        for n in range(20):
+            mine = self.wait(50, f"t-p{n}")
+            self.assertEqual([json.loads(m["payload"])["message"] for m in mine],
+                             list(map(str, range(50))))
+            self.assertEqual([m["payload"] for m in got if m["key"] == f"uid-p{n}/main"],
+                             list(map(str, range(50))))
+        self.assertEqual(sluice.stop(), 0)
+
+    def test_t_kaf_23_batches_are_as_large_and_old_as_they_may(self):
+        """Nothing leaves before its batch is full or old; a stop sends the rest."""
+        self.log.put(*map(str, range(25)))
+        sluice = self.sluice(batch={"max_records": 10, "max_age": "1h"})
+        sluice.start()
+        self.assertEqual(len(self.wait(20)), 20)
+        agent.until("the rest is read", lambda: self.metric(sluice, "in_flight_bytes") != "0")
+        self.assertEqual(len(self.messages()), 20)
+        self.assert_stops(sluice)
+        self.assertEqual(len(self.messages()), 25)
+        sluice.outputs["batch"]["max_age"] = "50ms"
+        self.log.put("26")
+        sluice.start()
+        self.wait(26)
+        self.assert_stops(sluice)
+
     def test_no_key(self):
         self.cluster.do("topic", "one", 1)
         for message in self.deliver(5, "one", topic="one", key="none"):
@@ -124,12 +185,21 @@ class Messages(Case):
             self.assertEqual([json.loads(m["payload"])["message"] for m in self.messages(f"t-p{n}")],
                              ["a", "b"])
 
-    def metric(self, sluice, name):
-        page = subprocess.run(["curl", "-sf", "--unix-socket", self.folder / "state/admin.sock",
-                               "http://localhost/metrics"], capture_output=True, text=True, check=False)
-        found = re.search(rf"^sluice_{name}{{[^}}]*}} (\d+)", page.stdout, re.M)
-        assert sluice.life.process.poll() is None
-        return found.group(1) if found else "0"
+    def test_t_kaf_08_a_topic_whose_handle_was_given_away(self):
+        """It goes on where it was: a broker would take numbers that begin anew for repetitions."""
+        log = Log(self.pods, "first")
+        log.put("a", "b")
+        sluice = self.sluice(topic="t-%{kubernetes.pod.name}")
+        sluice.inputs["exclude"] = {"pods": ["app"]}
+        sluice.start()
+        self.wait(2, "t-first")
+        for n in range(300):
+            Log(self.pods, f"p{n}").put("a")
+        agent.until("all", lambda: int(self.metric(sluice, "delivered_records_total")) >= 302)
+        log.put("c", "d")
+        got = self.wait(4, "t-first")
+        self.assert_stops(sluice)
+        self.assertEqual([json.loads(m["payload"])["message"] for m in got], list("abcd"))
 
 
 class Errors(Case):
@@ -162,8 +232,77 @@ class Errors(Case):
         self.survive(kafka.INIT_PRODUCER, kafka.COORDINATOR_LOADING, 5)
 
     def test_t_kaf_14_out_of_order_is_fatal_and_the_producer_made_anew(self):
-        self.survive(kafka.PRODUCE, kafka.OUT_OF_ORDER, 1)
-        self.assertIn("made anew", Path(self.life.log).read_text())
+        """Again and again: all that was not acknowledged goes out once more, in order."""
+        sluice = self.sluice()
+        sluice.start()
+        for n in range(3):
+            self.log.put(*(f"line {m}" for m in range(100 * n, 100 * n + 50)))
+            self.wait(100 * n + 50)
+            self.cluster.do("error", kafka.PRODUCE, kafka.OUT_OF_ORDER, 1)
+            self.log.put(*(f"line {m}" for m in range(100 * n + 50, 100 * n + 100)))
+            self.wait(100 * n + 100)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        self.assertEqual([json.loads(m["payload"])["message"] for m in self.messages()],
+                         [f"line {n}" for n in range(300)])
+        self.assertEqual(Path(sluice.life.log).read_text().count("made anew"), 3)
+
+    def test_no_right_to_be_idempotent(self):
+        """That ends each producer: the next one is made later, and it is said once."""
+        self.cluster.do("error", kafka.INIT_PRODUCER, kafka.CLUSTER_FORBIDDEN, 2)
+        self.deliver(10)
+        said = [d for d in self.life.logged() if "Cluster authorization failed" in d["message"]]
+        self.assertEqual([d["level"] for d in said], ["warn"], said)
+
+    def test_duplicate_sequence_is_delivered(self):
+        """The broker has it already; this one says so without having it."""
+        self.cluster.do("error", kafka.PRODUCE, kafka.DUPLICATE, 1)
+        self.log.put("a")
+        sluice = self.sluice()
+        sluice.start()
+        agent.until("its answer", lambda: self.metric(sluice, "delivered_records_total") == "1")
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        self.assertEqual(self.messages(), [])
+
+    def test_connections_are_cut_instead_of_answers(self):
+        self.survive(kafka.PRODUCE, kafka.CUT, 5)
+
+    def test_corrupt_message(self):
+        self.survive(kafka.PRODUCE, kafka.CORRUPT, 2)
+
+    def test_producer_is_fenced(self):
+        self.survive(kafka.PRODUCE, kafka.FENCED, 1)
+
+    def test_each_error_after_the_other(self):
+        """While lines come and leaders move."""
+        sluice = self.sluice()
+        sluice.start()
+        errors = (kafka.NOT_LEADER, kafka.TIMED_OUT, kafka.CUT, kafka.NOT_ENOUGH_REPLICAS,
+                  kafka.STORAGE, kafka.NOT_ENOUGH_REPLICAS_AFTER, kafka.UNKNOWN_PRODUCER)
+        for n, error in enumerate(errors):
+            self.cluster.do("error", kafka.PRODUCE, error, 2)
+            self.cluster.do("leader", "logs", n % 4, n % 3 + 1)
+            self.log.put(*(f"line {m}" for m in range(50 * n, 50 * n + 50)))
+            self.wait(50 * n + 50)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        self.assertEqual([json.loads(m["payload"])["message"] for m in self.messages()],
+                         [f"line {n}" for n in range(350)])
+
+    def test_one_broker_after_the_other_is_down(self):
+        sluice = self.sluice()
+        sluice.start()
+        for n in range(1, 4):
+            self.log.put(*(f"line {m}" for m in range(50 * n - 50, 50 * n)))
+            self.cluster.do("down", n)
+            for partition in range(4):
+                self.cluster.do("leader", "logs", partition, n % 3 + 1)
+            self.wait(50 * n)
+            self.cluster.do("up", n)
+        self.assert_stops(sluice)
+        self.assertEqual([json.loads(m["payload"])["message"] for m in self.messages()],
+                         [f"line {n}" for n in range(150)])
 
     def test_unknown_producer(self):
         self.survive(kafka.PRODUCE, kafka.UNKNOWN_PRODUCER, 1)
@@ -204,11 +343,16 @@ class Refusals(Case):
         return [json.loads(line) for path in (self.folder / "state/dead-letter/out").glob("*.ndjson")
                 for line in path.read_text().splitlines()]
 
-    def test_too_large_in_bad_company(self):
+    def test_refused_in_bad_company(self):
         """The broker refuses twice what has company: nobody is buried, and all are in order."""
-        self.cluster.do("error", kafka.PRODUCE, kafka.TOO_LARGE, 2)
-        self.deliver(200)
-        self.assertEqual(self.letters(), [])
+        for error in (kafka.TOO_LARGE, kafka.LIST_TOO_LARGE, kafka.INVALID_RECORD,
+                      kafka.INVALID_TIMESTAMP):
+            with self.subTest(error):
+                self.cluster.do("error", kafka.PRODUCE, error, 2)
+                self.deliver(200)
+                self.assertEqual(self.letters(), [])
+                self.doCleanups()
+                self.setUp()
 
     def test_too_large_alone(self):
         self.cluster.do("error", kafka.PRODUCE, kafka.TOO_LARGE, 100)
@@ -229,12 +373,35 @@ class Refusals(Case):
         self.assertEqual(len(self.letters()), 1)
 
     def test_invalid_record_is_a_dead_letter(self):
-        self.cluster.do("error", kafka.PRODUCE, kafka.INVALID_RECORD, 100)
+        self.cluster.do("error", kafka.PRODUCE, kafka.INVALID_RECORD, 2)  # the second time it is alone
         self.log.put("a")
         sluice = self.sluice()
         sluice.start()
         agent.until("a dead letter", self.letters)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["dead_lettered_bytes"], books["read_bytes"])
+        self.assertEqual([letter["reason"] for letter in self.letters()], ["rejected"])
+
+    def test_t_kaf_05_a_damaged_dead_letter(self):
+        """It is told, the others are sent once more, and the agent goes on."""
+        self.log.put(*(f"{n} {'x' * 3000}" for n in range(3)))
+        sluice = self.sluice(librdkafka={"message.max.bytes": "2000"}, reject_storm="continue")
+        sluice.start()
+        agent.until("dead letters", lambda: len(self.letters()) == 3)
         self.assert_stops(sluice)
+        path, = (self.folder / "state/dead-letter/out").glob("*.ndjson")
+        first, second, third = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join((first, second[:-300] + b"\x00\xff{", third, b"")))
+        del sluice.outputs["librdkafka"]
+        sluice.start()
+        done = subprocess.run([SLUICE, "dead-letter", "redrive", "out", "-c",
+                               self.folder / "sluice.yaml"], capture_output=True, text=True,
+                              timeout=agent.PATIENCE, check=False)
+        self.assertIn("damaged", done.stdout + done.stderr)
+        self.log.put("after")
+        got = self.wait(3)
+        self.assert_stops(sluice)
+        self.assertEqual({text[0] for text in self.texts(got)}, {"0", "2", "a"})
 
     def texts(self, messages):
         return [json.loads(message["payload"])["message"] for message in messages]
@@ -305,20 +472,24 @@ class Bounds(Case):
         sluice = self.sluice()
         sluice.options["shutdown_timeout"] = "500ms"
         sluice.start()
-        agent.until("it reads", lambda: "onnect" in Path(sluice.life.log).read_text())
-        self.assert_stops(sluice)
+        agent.until("it reads", lambda: int(self.metric(sluice, "in_flight_bytes")) > 0)
+        books = self.assert_stops(sluice)
+        self.assertEqual((books["delivered_bytes"], books["in_flight_bytes"]),
+                         (0, books["read_bytes"]))
         self.cluster.do("up", 1)
         sluice.start()
-        self.wait(2)
-        self.assert_stops(sluice)
+        self.assertEqual([json.loads(m["payload"])["message"] for m in self.wait(2)], ["a", "b"])
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
 
     def test_t_kaf_20_killed_while_the_broker_is_silent(self):
         self.cluster.do("rtt", 1, 3_600_000)
         self.log.put("a", "b")
         sluice = self.sluice()
         sluice.start()
-        agent.until("it reads", lambda: "running" in Path(sluice.life.log).read_text()
-                    or Path(sluice.life.log).read_text())
+        agent.until("both are out", lambda: int(self.metric(sluice, "in_flight_bytes"))
+                    == (self.log.folder / "0.log").stat().st_size)
+        self.assertEqual(self.metric(sluice, "delivered_records_total"), "0")
         sluice.kill()
         self.cluster.do("rtt", 1, 0)
         sluice.start()

@@ -300,6 +300,7 @@ class Changed(kafka_server.Case):
         self.wait(1, f"{self.topic}-a")
         self.broker.run("tool", "org.apache.kafka.tools.TopicCommand", "--delete", "--topic",
                         f"{self.topic}-a")
+        agent.until("it is gone", lambda: not self.broker.partitions(f"{self.topic}-a"))
         logs["a"].put("2")
         agent.until("the reason", lambda: self.said(sluice, "UNKNOWN_TOPIC"))
         logs["a"].put("3")
