@@ -393,12 +393,13 @@ class Refusals(Case):
         first, second, third = path.read_bytes().splitlines()
         path.write_bytes(b"\n".join((first, second[:-300] + b"\x00\xff{", third, b"")))
         del sluice.outputs["librdkafka"]
+        self.log.put("after")
         sluice.start()
+        self.wait(1)
         done = subprocess.run([SLUICE, "dead-letter", "redrive", "out", "-c",
                                self.folder / "sluice.yaml"], capture_output=True, text=True,
                               timeout=agent.PATIENCE, check=False)
         self.assertIn("damaged", done.stdout + done.stderr)
-        self.log.put("after")
         got = self.wait(3)
         self.assert_stops(sluice)
         self.assertEqual({text[0] for text in self.texts(got)}, {"0", "2", "a"})
