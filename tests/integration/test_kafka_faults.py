@@ -173,21 +173,23 @@ class Refused(kafka_server.Case):
         self.assertEqual([letter["reason"] for letter in self.letters()], ["too_large"])
 
     def test_many_too_large_among_many(self):
-        """They alone are dead letters, and all others are in order."""
+        """They alone are dead letters; with many requests on their way all others are in order."""
         self.broker.run("topic", self.topic, "partitions=2", "max.message.bytes=5000")
         logs = [Log(self.pods, f"pod-{n}") for n in range(3)]
-        for n in range(60):
+        for n in range(600):
             for log in logs:
-                log.put(str(n), *["y" * 6000] * (n % 20 == 0))
-        sluice = self.sluice(compression="none", reject_storm="continue")
+                log.put(str(n), *["y" * 6000] * (n % 200 == 99))
+        sluice = self.sluice(compression="none", reject_storm="continue",
+                             batch={"max_age": "50ms", "max_records": 20})
+        sluice.outputs["librdkafka"]["batch.num.messages"] = "5"
         sluice.start()
-        self.wait(180)
+        self.wait(1800)
         self.assert_stops(sluice)
         self.assertEqual(len(self.letters()), 9)
         by_key = {}
         for message in self.consume():
             by_key.setdefault(message["key"], []).append(json.loads(message["payload"])["message"])
-        self.assertEqual(list(by_key.values()), [list(map(str, range(60)))] * 3)
+        self.assertEqual(list(by_key.values()), [list(map(str, range(600)))] * 3)
 
     def test_one_with_a_time_that_the_topic_does_not_take(self):
         """The broker refuses the whole request, and does not say for which record."""
