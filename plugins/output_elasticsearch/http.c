@@ -227,8 +227,10 @@ static void set_tls(const http *h, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->verify ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->verify ? 2L : 0L);
     CA_CACHE(easy);
-    if (is_set(o->ca_file))
+    if (is_set(o->ca_file)) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* else the system's are trusted, too */
+    }
     if (is_set(o->cert_file))
         curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_file);
     if (is_set(o->key_file))

@@ -121,6 +121,8 @@ START_TEST(judges_each_item)
     ck_assert_int_eq(v.is_busy, rows[_i].status == 429 && rows[_i].code != SL_HOLD);
     ck_assert_int_eq(bulk_verdicts_is_held(&v, 1, !rows[_i].is_index), rows[_i].code == SL_HOLD);
     ck_assert_int_eq(bulk_verdicts_refuses_ids(&v), rows[_i].code == SL_NOW);
+    ck_assert_int_eq(v.has_away, !strcmp(rows[_i].type, "unavailable_shards_exception"));
+    ck_assert_int_eq(bulk_verdicts_is_away(&v, 1), v.has_away);
     for (uint32_t i = 0; i < 3; i += 2) { /* its neighbours */
         bulk_verdicts_judge(&v, i, true, text, &answer);
         ck_assert_int_eq(answer.outcome, SL_DELIVERED);
