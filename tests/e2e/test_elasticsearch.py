@@ -777,6 +777,11 @@ class Tls(Case):
                                   "server_name": "elsewhere.example"})
         self.assertEqual(server.requests[0].headers["host"], f"elsewhere.example:{server.port}")
 
+    def test_t_es_16_ipv6_and_a_name_for_it(self):
+        server = self.serve(address="::1", tls=tls_context(self.ca, "server", False))
+        self.deliver(server, tls={"ca_file": str(self.ca / "ca.crt"), "server_name": "localhost"})
+        self.assertEqual(server.requests[0].headers["host"], f"localhost:{server.port}")
+
     def test_without_verification(self):
         self.deliver(self.server("stranger"), tls={"verify": "false"})
 
