@@ -154,6 +154,7 @@ class Case(agent.Case):
 class Whole:
     """What holds on every server that is well."""
     missing_types = ()  # of fields, in the packages that the tests run
+    kills = ("server", "agent", "server and agent") * 5
 
     def template(self, name):
         """One of conf/elasticsearch, as this server takes it."""
@@ -199,16 +200,16 @@ class Whole:
             sluice.more["outputs"].append({**sluice.outputs, "name": "stream", "index": indices[1]})
         sluice.start()
         writer = self.write("--containers", 10, "--rate", 20, "--seconds", 600)
-        for n in range(15):
+        for victims in self.kills:
             before = [self.server.count(index) for index in indices]
             agent.until("some more", lambda: all(
                 self.server.count(index) > seen for index, seen in zip(indices, before)), pause=0.1)
-            if n % 3 != 0:
+            if "agent" in victims:
                 sluice.kill()
-            if n % 3 != 1:
+            if "server" in victims:
                 self.server.kill()
                 self.server.restart()
-            if n % 3 != 0:
+            if "agent" in victims:
                 sluice.start()
         messages = writer.stop()
         for index in indices:

@@ -1,6 +1,6 @@
 """Output elasticsearch on a real Elasticsearch, started from its packages by tests/servers.
 
-8.19; 7.17 as well with SLUICE_E2E_LONG=1. search_case.py has the tests that hold on OpenSearch too.
+8.19; 7.17 as well, and more kills, with SLUICE_E2E_LONG=1. search_case.py has the tests that hold on OpenSearch too.
 """
 import json
 
@@ -10,6 +10,7 @@ from search_case import Blocked, Case, DataStreams, Log, Whole, agent
 class Elasticsearch8(Whole, Blocked, DataStreams, Case):
     product, version = "elasticsearch", "8"
     missing_types = (("match_only_text", "text"),)
+    kills = Whole.kills if agent.LONG else ("server and agent",) * 5  # it is slow to start
 
     def test_time_series_takes_no_ids(self):
         """It makes its own, of time and dimensions."""
