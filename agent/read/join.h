@@ -73,6 +73,9 @@ typedef struct sl_joined {
 
 void sl_join_init(sl_join *j, uint64_t budget);
 
+/* All that is held is one part, of that source: it may become larger than the budget. */
+bool sl_join_is_alone(const sl_join *j, const sl_joined *of);
+
 /* false: a line of `len` bytes might need more memory than is left, should it become a part; ship
  * sl_join_oldest() first, then ask again. */
 static inline bool sl_join_fits(const sl_join *j, const sl_joined *of, size_t longest, size_t len)
@@ -81,7 +84,7 @@ static inline bool sl_join_fits(const sl_join *j, const sl_joined *of, size_t lo
 
     if (most > of->max_record)
         most = of->max_record;
-    return j->gate.held == 0 || j->gate.held + most <= j->gate.budget;
+    return j->gate.held == 0 || j->gate.held + most <= j->gate.budget || sl_join_is_alone(j, of);
 }
 
 /* The longest of a source's open parts: 0 nearly always. */

@@ -374,8 +374,31 @@ START_TEST(share_is_never_exceeded)
 }
 END_TEST
 
+/* One that is alone becomes as long as a record may be, whatever the share; not beside another one. */
+START_TEST(one_part_may_have_more_than_the_share)
+{
+    static char text[9000];
+    sl_joined one = {.max_record = 60000}, two = {.max_record = 60000};
+    sl_record rec = {.time = time_text, .at = {1, 1}, .bytes = 9000};
+
+    memset(text, 'x', sizeof text);
+    sl_join_init(&join, 20000);
+    for (int i = 0; i < 7; i++) {
+        rec.text = (sl_slice){text, 9000};
+        ck_assert(sl_join_fits(&join, &one, sl_join_longest(&one), rec.text.len));
+        ck_assert(!sl_join_add(&join, &one, &one, 0, &rec));
+    }
+    ck_assert_uint_eq(one.parts[SL_STDOUT]->len, 60000);
+    ck_assert(!sl_join_fits(&join, &two, 0, 10));
+    sl_join_drop(&join, &one);
+    ck_assert(sl_join_fits(&join, &two, 0, 10));
+    ck_assert_uint_eq(join.gate.held, 0);
+}
+END_TEST
+
 SL_UNIT(SL_ROWS(joins_each_row, rows), SL_ROWS(splits_or_drops_each_row, long_ones),
         SL_ROWS(goes_on_in_a_refused_line, long_ones),
         tcase_add_loop_test(sl_tests, pieces_depend_on_the_text_alone, 0, 200),
         SL_ONE(numbers_of_pieces_end), SL_ONE(gives_up_in_the_middle),
-        SL_ONE(gives_up_the_oldest_and_flags_its_rest), SL_ONE(share_is_never_exceeded))
+        SL_ONE(gives_up_the_oldest_and_flags_its_rest), SL_ONE(share_is_never_exceeded),
+        SL_ONE(one_part_may_have_more_than_the_share))
