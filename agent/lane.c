@@ -180,7 +180,7 @@ static bool is_broken_off(const sl_cursor *c, sl_place at)
     return c->joined.halfway && sl_place_cmp(c->joined.halfway_at, at) != 0;
 }
 
-static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, uint64_t bytes)
+static bool on_line(void *arg, sl_tail *tail, const sl_line *line, uint64_t bytes)
 {
     sl_lane *l = arg;
     sl_cursor *c = SL_CONTAINER_OF(tail, sl_cursor, tail);
@@ -188,19 +188,20 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, sl_place at, 
     bool whole;
 
     if (SL_UNLIKELY(!c->block))
-        sl_lane_render(c, at.seq);
-    if (SL_UNLIKELY(is_broken_off(c, at)) && !sl_lane_give_up_part(l, c->joined.halfway, false))
+        sl_lane_render(c, tail->at.seq);
+    if (SL_UNLIKELY(is_broken_off(c, tail->at)) &&
+        !sl_lane_give_up_part(l, c->joined.halfway, false))
         return false;
     if (!make_join_room(l, c, line->bytes.len) ||
-        !sl_lane_room(l, c, longest_message(l, c, line, at)))
+        !sl_lane_room(l, c, longest_message(l, c, line, tail->at)))
         return false;
-    rec.at = at;
+    rec.at = tail->at;
     rec.bytes = bytes;
     sl_decode(&tail->decoder, line, l->now_ns, &rec); /* odd framing travels too, marked as raw */
     if (SL_UNLIKELY(c->resuming)) {
-        if (sl_place_cmp(at, c->account.resumed[rec.stream]) < 0)
+        if (sl_place_cmp(tail->at, c->account.resumed[rec.stream]) < 0)
             return true; /* this stream was here before we started */
-        end_resume(c, at);
+        end_resume(c, tail->at);
     }
     if (SL_UNLIKELY(sl_join_is_oversize(&c->joined, &rec))) {
         if (sl_lane_oversize(l, c, &rec))

@@ -235,14 +235,28 @@ void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out)
     };
 }
 
-void sl_batch_settle_row(sl_batch *b, uint32_t i)
+void sl_mark_settle(sl_mark *m, uint32_t records, uint64_t bytes)
 {
-    sl_mark *m = b->marks[b->rows[i].mark];
-
-    SL_ASSERT(m->records > 0 && m->bytes >= b->rows[i].bytes);
-    m->bytes -= b->rows[i].bytes;
-    if (--m->records == 0)
+    SL_ASSERT(m->records >= records && m->bytes >= bytes);
+    m->bytes -= bytes;
+    m->records -= records;
+    if (m->records == 0)
         sl_list_remove(&m->link);
+}
+
+/* Moves the marks on. Returns the first row that is left. */
+static uint32_t find_unsettled(sl_batch *b)
+{
+    uint32_t first = b->row_count;
+
+    for (uint32_t i = b->row_count;
+         i-- > 0;) { /* backwards: the first one left has the last word */
+        if (b->rows[i].fate == SL_FATE_SETTLED)
+            continue;
+        b->marks[b->rows[i].mark]->first.offset = b->rows[i].offset;
+        first = i;
+    }
+    return first;
 }
 
 bool sl_batch_keep_unsettled(sl_batch *b)
@@ -250,12 +264,7 @@ bool sl_batch_keep_unsettled(sl_batch *b)
     uint32_t kept = 0;
     size_t used = 0;
 
-    for (uint32_t i = b->row_count;
-         i-- > 0;) { /* backwards: the first one left has the last word */
-        if (b->rows[i].fate != SL_FATE_SETTLED)
-            b->marks[b->rows[i].mark]->first.offset = b->rows[i].offset;
-    }
-    for (uint32_t i = 0; i < b->row_count; i++) {
+    for (uint32_t i = find_unsettled(b); i < b->row_count; i++) {
         sl_row row = b->rows[i];
 
         if (row.fate == SL_FATE_SETTLED)

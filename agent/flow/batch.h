@@ -174,8 +174,8 @@ sl_slice sl_batch_payload(const sl_batch *b);
 uint32_t sl_batch_count(const sl_batch *b);
 void sl_batch_item(const sl_batch *b, uint32_t i, sl_item *out);
 
-/* Row i was answered for good: it leaves its mark. A mark without records leaves its account's queue. */
-void sl_batch_settle_row(sl_batch *b, uint32_t i);
+/* Records of m were answered for good: they leave it. A mark without records leaves its account's queue. */
+void sl_mark_settle(sl_mark *m, uint32_t records, uint64_t bytes);
 /* What is left after all rows were answered: rows that are not settled move to the front, as the same
  * batch, their `answered` cleared, their `fate` too unless it is ANEW, and their marks' `first` moved
  * on; the others go.

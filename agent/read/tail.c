@@ -177,7 +177,7 @@ static sl_tail_state on_replaced(sl_reader *r, sl_tail *t, sl_generation *g)
 
 static bool hand_on(sl_reader *r, sl_tail *t, const sl_line *line, uint64_t bytes)
 {
-    if (!r->line(r->arg, t, line, t->at, bytes))
+    if (!r->line(r->arg, t, line, bytes))
         return false;
     t->inside = !line->last;
     t->at.offset += bytes;

@@ -29,9 +29,9 @@ typedef struct sl_reader {
     bool
         finishing; /* files are read to their ends: a last line whose writer is still is all of it */
     void *arg;     /* of these: */
-    /* One line, or a piece of one; the slice dies when it returns.
+    /* One line, or a piece of one, at t->at; the slice dies when it returns.
      * returns  false: no room now; the same line comes again at the next sl_tail_read() */
-    bool (*line)(void *arg, sl_tail *t, const sl_line *line, sl_place at, uint64_t bytes);
+    bool (*line)(void *arg, sl_tail *t, const sl_line *line, uint64_t bytes);
     /* The attempt is over: what was open in it will get no rest. false: no room, asked again. */
     bool (*attempt_ended)(void *arg, sl_tail *t);
     /* Bytes from .. to of g vanished unread. */

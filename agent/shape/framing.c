@@ -164,7 +164,8 @@ const sl_frame *sl_framing_of(sl_framing *f, const sl_record *rec)
 {
     const sl_frame *frame = f->frames[rec->stream];
 
-    if (SL_UNLIKELY(!frame || memcmp(frame->time, rec->time, f->all->time_bytes) != 0))
+    if (SL_UNLIKELY(!frame) ||
+        (f->all->time_bytes > 0 && memcmp(frame->time, rec->time, f->all->time_bytes) != 0))
         render_frame(f, rec);
     return f->frames[rec->stream];
 }

@@ -80,52 +80,50 @@ void sl_account_begin(sl_account *a, sl_place at)
         a->part[s] = (sl_place){0};
 }
 
-static void count(sl_books *books, const sl_row *row, const sl_verdict *v)
+static void count(sl_books *books, uint32_t records, uint64_t bytes, const sl_verdict *v)
 {
     if (v->end == SL_END_DELIVERED) {
-        books->delivered += row->bytes;
-        books->delivered_records++;
+        books->delivered += bytes;
+        books->delivered_records += records;
     } else if (v->end == SL_END_DEAD) {
-        books->dead_lettered[v->dead] += row->bytes;
-        books->dead_lettered_records[v->dead]++;
+        books->dead_lettered[v->dead] += bytes;
+        books->dead_lettered_records[v->dead] += records;
     } else {
-        books->dropped[v->dropped] += row->bytes;
+        books->dropped[v->dropped] += bytes;
     }
 }
 
-/* How many rows from i to end belong to the same mark as row i. */
-static uint32_t run_of(const sl_batch *b, uint32_t i, uint32_t end)
+static void count_delay(const sl_mark *m, uint32_t records, int64_t now_ns, sl_histogram *delays)
+{
+    int64_t delay_ns = now_ns - m->time_ns;
+
+    if (m->time_ns) /* a clock that was set back makes no negative delay */
+        sl_histogram_add(delays, delay_ns > 0 ? (uint64_t)delay_ns / 1000000 : 0, records);
+}
+
+/* How many rows from i to end belong to the same mark as row i, and their bytes. */
+static uint32_t run_of(const sl_batch *b, uint32_t i, uint32_t end, uint64_t *bytes)
 {
     uint32_t from = i;
 
-    while (i < end && b->rows[i].mark == b->rows[from].mark)
-        i++;
+    for (*bytes = 0; i < end && b->rows[i].mark == b->rows[from].mark; i++)
+        *bytes += b->rows[i].bytes;
     return i - from;
-}
-
-static void count_delays(const sl_batch *b, uint32_t first, uint32_t end, int64_t now_ns,
-                         sl_histogram *delays)
-{
-    uint32_t n;
-
-    for (uint32_t i = first; i < end; i += n) {
-        int64_t then_ns = b->marks[b->rows[i].mark]->time_ns;
-
-        n = run_of(b, i, end);
-        if (then_ns) /* a clock that was set back makes no negative delay */
-            sl_histogram_add(delays, then_ns < now_ns ? (uint64_t)(now_ns - then_ns) / 1000000 : 0,
-                             n);
-    }
 }
 
 void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *verdict,
                       int64_t now_ns, sl_histogram *delays)
 {
-    if (verdict->end == SL_END_DELIVERED)
-        count_delays(b, first, first + n, now_ns, delays);
-    for (uint32_t i = first; i < first + n; i++) {
-        count(&b->marks[b->rows[i].mark]->account->books, &b->rows[i], verdict);
-        sl_batch_settle_row(b, i);
+    uint64_t bytes;
+
+    for (uint32_t i = first, run; i < first + n; i += run) {
+        sl_mark *m = b->marks[b->rows[i].mark];
+
+        run = run_of(b, i, first + n, &bytes);
+        count(&m->account->books, run, bytes, verdict);
+        if (verdict->end == SL_END_DELIVERED)
+            count_delay(m, run, now_ns, delays);
+        sl_mark_settle(m, run, bytes);
     }
 }
 

@@ -352,7 +352,7 @@ static bool settle(sl_redrive *r, bool all)
             r->said.left++;
         }
         if (b->rows[i].fate == SL_FATE_SETTLED)
-            sl_batch_settle_row(b, i);
+            sl_mark_settle(b->marks[b->rows[i].mark], 1, b->rows[i].bytes);
     }
     return sl_batch_keep_unsettled(b);
 }

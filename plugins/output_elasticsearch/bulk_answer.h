@@ -27,6 +27,13 @@ typedef struct bulk_item {
     bool in_failure_store; /* the server has put it into the failure store */
 } bulk_item;
 
+/* It is there, and there is no more to say of it. */
+static inline bool bulk_item_is_plain(const bulk_item *item)
+{
+    return item->status >= 200 && item->status < 300 && !item->in_failure_store;
+}
+
+/* Called for each item that is not plain, in their order. */
 typedef void bulk_item_fn(void *arg, const bulk_item *item);
 
 /* Bytes, cut at the end of what holds them. */

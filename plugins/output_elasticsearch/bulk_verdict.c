@@ -109,17 +109,12 @@ static verdict by_meaning(const bulk_item *item)
     return UNSAID;
 }
 
-static bool is_plain(const bulk_item *item)
-{
-    return item->status >= 200 && item->status < 300 && !item->in_failure_store;
-}
-
 void bulk_verdicts_note(void *arg, const bulk_item *item)
 {
     bulk_verdicts *v = arg;
     bulk_verdict *row;
 
-    if (item->index >= v->count || is_plain(item))
+    if (item->index >= v->count || bulk_item_is_plain(item))
         return;
     if (!v->rows)
         v->rows = must(calloc(v->count, sizeof *v->rows));

@@ -1,10 +1,10 @@
 /* http.c - see http.h.
  *
- * libcurl says which sockets it waits for and until when; libuv waits. A socket's uv_poll_t lives on
- * the heap, since libuv may still hold it when libcurl has forgotten the socket. */
+ * libcurl says which sockets it waits for and until when; libuv waits: see sockets.h. */
 #include "http.h"
 
-#include <curl/curl.h>
+#include "sockets.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -19,10 +19,14 @@
 
 #define CONNECT_MS 10000
 #define CA_CACHE_S 10L /* authorities that were replaced are trusted after so long */
+/* A compressed body goes out at once, and an answer comes in at once, as far as the kernel takes them. */
+#define SEND_BYTES 262144L
+#define RECV_BYTES 65536L
 
 struct http {
     http_options options;
     CURLM *multi;
+    sockets sockets;
     uv_timer_t timer;
 };
 
@@ -34,13 +38,6 @@ struct http_request {
     bool stopped; /* by on_bytes() */
     char error[CURL_ERROR_SIZE];
 };
-
-/* A socket that libcurl waits for. */
-typedef struct watched {
-    http *h;
-    curl_socket_t socket;
-    uv_poll_t poll;
-} watched;
 
 uint32_t http_random(uint32_t n)
 {
@@ -132,15 +129,12 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 
 /* --- the loop --- */
 
-static void on_ready(uv_poll_t *poll, int status, int events)
+static void on_ready(void *arg, curl_socket_t socket, int flags)
 {
-    watched *w = poll->data;
-    http *h = w->h;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
+    http *h = arg;
     int running;
 
-    curl_multi_socket_action(h->multi, w->socket, flags, &running);
+    curl_multi_socket_action(h->multi, socket, flags, &running);
     collect(h);
 }
 
@@ -163,52 +157,6 @@ static int want_timer(CURLM *multi, long ms, void *arg)
     else
         uv_timer_start(&h->timer, on_timer, (uint64_t)ms, 0);
     return 0;
-}
-
-static void on_watched_closed(uv_handle_t *poll)
-{
-    free(poll->data);
-}
-
-static watched *watch(http *h, curl_socket_t socket)
-{
-    watched *w = calloc(1, sizeof *w);
-
-    if (!w)
-        abort(); /* as the agent does: what was not acknowledged is read again */
-    w->h = h;
-    w->socket = socket;
-    w->poll.data = w;
-    if (uv_poll_init_socket(h->options.loop, &w->poll, socket)) {
-        free(w);
-        return NULL;
-    }
-    curl_multi_assign(h->multi, socket, w);
-    return w;
-}
-
-static void unwatch(http *h, watched *w)
-{
-    if (!w)
-        return;
-    uv_poll_stop(&w->poll);
-    uv_close((uv_handle_t *)&w->poll, on_watched_closed);
-    curl_multi_assign(h->multi, w->socket, NULL);
-}
-
-static int want_socket(CURL *easy, curl_socket_t socket, int what, void *arg, void *old)
-{
-    watched *w = old;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        unwatch(arg, w);
-        return 0;
-    }
-    if (!w)
-        w = watch(arg, socket);
-    return w && uv_poll_start(&w->poll, events, on_ready) == 0 ? 0 : -1;
 }
 
 /* --- requests --- */
@@ -262,6 +210,8 @@ static void set_connection(const http *h, CURL *easy)
 
 static void set_body(CURL *easy, sl_slice body)
 {
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECV_BYTES);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.ptr);
@@ -317,6 +267,7 @@ http_request *http_send(http *h, const http_call *call)
     }
     set_tls(h, r->easy);
     set_connection(h, r->easy);
+    sockets_use(&h->sockets, r->easy);
     set_body(r->easy, call->body);
     if (curl_multi_add_handle(h->multi, r->easy)) {
         free_request(r);
@@ -349,8 +300,8 @@ http *http_new(const http_options *options)
     }
     uv_timer_init(options->loop, &h->timer);
     h->timer.data = h;
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    h->sockets = (sockets){.loop = options->loop, .multi = h->multi, .ready = on_ready, .arg = h};
+    sockets_init(&h->sockets);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, want_timer);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);

@@ -53,11 +53,11 @@ static bool matches_rotated, known; /* the first line of the live file, by us */
 
 /* --- the agent's side --- */
 
-static bool on_line(void *arg, sl_tail *t, const sl_line *line, sl_place at, uint64_t bytes)
+static bool on_line(void *arg, sl_tail *t, const sl_line *line, uint64_t bytes)
 {
     unsigned n = 0;
 
-    (void)arg, (void)t, (void)at, (void)bytes;
+    (void)arg, (void)t, (void)bytes;
     SL_ASSERT(line->first && line->last && !line->torn);
     SL_ASSERT(sscanf(line->bytes.ptr, "line %u ", &n) == 1 && n < written);
     seen[n]++;

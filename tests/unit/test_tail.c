@@ -42,7 +42,7 @@ static void note(const char *format, ...)
 }
 
 /* Lines appear by their text alone: "a ", a torn one as "a~ ", a piece as "a+ ". */
-static bool on_line(void *arg, sl_tail *t, const sl_line *line, sl_place at, uint64_t bytes)
+static bool on_line(void *arg, sl_tail *t, const sl_line *line, uint64_t bytes)
 {
     const char *text = line->bytes.ptr;
     size_t len = line->bytes.len, skip = line->first && len > 40 ? 40 : 0;
@@ -52,7 +52,7 @@ static bool on_line(void *arg, sl_tail *t, const sl_line *line, sl_place at, uin
         return false;
     if (t == &other)
         note("2:");
-    ck_assert_uint_gt(at.seq, 0);
+    ck_assert_uint_gt(t->at.seq, 0);
     ck_assert_uint_eq(bytes, len + (line->last && !line->torn));
     if (len - skip > 100)
         note("%zu bytes", len - skip);
