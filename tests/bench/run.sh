@@ -11,14 +11,20 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:-build/bench}" && pwd)
 scratch=$(mktemp -d)
 sink=
+fields=
+labels='kubernetes.labels.name: cart, kubernetes.labels.instance: cart-eu, kubernetes.labels.version: "2026.11.1",
+  kubernetes.labels.component: backend, kubernetes.labels.part-of: shop, kubernetes.labels.managed-by: argocd,
+  kubernetes.labels.team: storefront, kubernetes.labels.tier: critical'
 trap 'test -z "$sink" || kill "$sink"; test ! -d "$scratch/kafka" || "$here/../servers/kafka.sh" kill "$scratch/kafka"
       rm -rf "$scratch"' EXIT INT TERM
 
-# configure TREE OUTPUT...: sluice.yaml; the node's name is as long as the one that `bare` writes
+# configure TREE OUTPUT...: sluice.yaml; the node's name is as long as the one that `bare` writes, and so are
+# the labels, which are constant fields until the cluster is asked for them
 configure() {
     cat >"$scratch/sluice.yaml" <<YAML
 node: ip-10-12-33-171.eu-central-1.compute.internal
 log: {format: json}
+fields: {$fields}
 inputs:
   - type: kubernetes
     path: $1
@@ -45,7 +51,11 @@ compare_bulk() {
     taskset -c "${SINK_CORE:-0}" "$build/tests/sink" "$scratch/port" &
     sink=$!
     until [ -s "$scratch/port" ]; do sleep 0.1; done
-    compare "many files, elasticsearch" "$1" "type: elasticsearch, hosts: [\"http://127.0.0.1:$(cat "$scratch/port")\"]" $work
+    output="type: elasticsearch, hosts: [\"http://127.0.0.1:$(cat "$scratch/port")\"]"
+    compare "many files, elasticsearch" "$1" "$output" $work
+    fields=$labels
+    compare "many files, elasticsearch, 8 labels" "$1" "$output" $work --meta labels
+    fields=
     kill "$sink"
     wait "$sink" # what it says of itself; not 0: a body was no bulk body
     sink=

@@ -1,6 +1,7 @@
 /* bare.c - the bare work of a log agent and nothing else: what its speed is measured against.
  *
- *   bare WORK DIR [--body KiB] [--repeat N] [--out FILE] [--brokers HOST:PORT]
+ *   bare WORK DIR [--meta path|labels] [--body KiB] [--repeat N] [--out FILE]
+ *                 [--brokers HOST:PORT]
  *   bare broker PARTITIONS
  *
  *   read                   pread every byte
@@ -9,6 +10,8 @@
  *   kafka-none, kafka-lz4, producing the same records, one message each; what comes before, reading
  *   kafka-zstd, kafka-gzip and encoding, stays out of the figures
  *   broker                 librdkafka's mock cluster: prints its address, and serves until killed
+ *
+ * A record says of its pod what the path does; with `labels`, the same eight labels besides.
  *
  * One thread goes round the files, 256 KiB each in turn, as often as --repeat says. Bodies go to
  * /dev/null or FILE. Prints one line of JSON. Its figures are CPU time, which other jobs disturb
@@ -52,6 +55,7 @@ struct run {
     const struct work *work;
     struct source *sources;
     size_t source_count, body_size, ring_size;
+    bool labels;
     char *buffer; /* page-aligned, and filled at the file's offset modulo PAGE: see take() */
     struct body ring[RING], *open;
     char *packed;
@@ -223,7 +227,7 @@ static void open_sources(struct run *r, const char *dir)
     r->source_count = found.gl_pathc;
     r->sources = must(calloc(r->source_count, sizeof *r->sources));
     for (size_t i = 0; i < r->source_count; i++)
-        open_source(&r->sources[i], found.gl_pathv[i], r->work->bulk);
+        open_source(&r->sources[i], found.gl_pathv[i], r->work->bulk, r->labels);
     globfree(&found);
     free(pattern.bytes);
 }
@@ -315,13 +319,15 @@ int main(int argc, char **argv)
     if (argc == 3 && !strcmp(argv[1], "broker"))
         kafka_serve(number_after(argv + 1));
     if (argc < 3 || argc % 2 == 0)
-        usage("bare read|json|es-igzip|es-zlib|kafka-CODEC DIR [--body KiB] [--repeat N] "
-              "[--out FILE] [--brokers HOST:PORT], or bare broker PARTITIONS");
+        usage("bare read|json|es-igzip|es-zlib|kafka-CODEC DIR [--meta path|labels] [--body KiB] "
+              "[--repeat N] [--out FILE] [--brokers HOST:PORT], or bare broker PARTITIONS");
     for (char **arg = argv + 3; *arg; arg += 2) {
         if (!strcmp(*arg, "--body"))
             r.body_size = number_after(arg) << 10;
         else if (!strcmp(*arg, "--repeat"))
             rounds = number_after(arg);
+        else if (!strcmp(*arg, "--meta"))
+            r.labels = !strcmp(arg[1], "labels");
         else if (!strcmp(*arg, "--out"))
             out = arg[1];
         else if (!strcmp(*arg, "--brokers"))

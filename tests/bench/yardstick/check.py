@@ -6,6 +6,8 @@ import base64, glob, gzip, hashlib, json, os, subprocess, sys, tempfile
 NODE = "ip-10-12-33-171.eu-central-1.compute.internal"
 INDEX = "logs-kubernetes-default"
 DATA_STREAM = {"type": "logs", "dataset": "kubernetes", "namespace": "default"}
+LABELS = {"name": "cart", "instance": "cart-eu", "version": "2026.11.1", "component": "backend", "part-of": "shop",
+          "managed-by": "argocd", "team": "storefront", "tier": "critical"}
 MAX_RECORD = 512 << 10
 T = b"2026-11-23T04:29:00"
 ODD_LINES = [b"not a CRI line", b"", T + b".1+09:00 stdout F elsewhere", T + b".1Z stdin F no such stream",
@@ -80,10 +82,10 @@ def check_json(bare, tree, files):
     print("json: %d records are as the contract says, %d odd lines left out" % (seen, odd))
 
 
-def check_bulk(bare, work, tree, files):
+def check_bulk(bare, work, tree, files, meta):
     """Records are those of `json`, each behind its action, and with the fields of a data stream."""
     out = os.path.join(os.path.dirname(tree), "out.gz")
-    said = run(bare, work, tree, "--out", out)
+    said = run(bare, work, tree, "--meta", meta, "--out", out)
     expected = {name: made for name, made, _ in map(records, files)}
     with gzip.open(out, "rt", encoding="utf-8", newline="\n") as lines:
         seen = 0
@@ -92,11 +94,12 @@ def check_bulk(bare, work, tree, files):
             name, offset = got["log"]["generation"], got["log"]["offset"]
             assert json.loads(action) == {"create": {"_index": INDEX, "_id": "%s-%d" % (name, offset)}}, action
             assert got.pop("data_stream") == DATA_STREAM, got
+            assert got["kubernetes"].pop("labels", {}) == (LABELS if meta == "labels" else {}), got
             assert got == expected[name].pop(offset), got
             seen += 1
     assert not any(expected.values()), "records are missing"
     assert said["records"] == seen and said["out_bytes"] == os.path.getsize(out), said
-    print("%s: %d records and their actions" % (work, seen))
+    print("%s, meta %s: %d records and their actions" % (work, meta, seen))
 
 
 def digest_of(tree):
@@ -121,7 +124,8 @@ def main():
             if "not built in" in subprocess.run([bare, work, tree, "--repeat", "1"], capture_output=True, text=True).stderr:
                 print(work + " is not built in")
             else:
-                check_bulk(bare, work, tree, files)
+                for meta in ("path", "labels"):
+                    check_bulk(bare, work, tree, files, meta)
         said = run(bare, "read", tree)
         assert said["raw_bytes"] and said["cpu_s"] > 0, said
         print("read runs")

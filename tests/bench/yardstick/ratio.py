@@ -56,7 +56,7 @@ class Idle:
 
 
 def run_bare(args):
-    command = ["taskset", "-c", args.core, args.bare, args.work, args.dir, "--repeat", "1"]
+    command = ["taskset", "-c", args.core, args.bare, args.work, args.dir, "--meta", args.meta, "--repeat", "1"]
     if args.brokers:
         command += ["--brokers", args.brokers]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -102,7 +102,9 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--core", default="1")
     parser.add_argument("--bare", default=os.path.join(HERE, "bare"), metavar="PROGRAM")
-    parser.add_argument("--brokers", metavar="HOST:PORT", help="where bare's works of Kafka produce to")
+    parser.add_argument("--meta", default="path", metavar="path|labels", help="what bare's records say of a pod")
+    if args.brokers:
+        command += ["--brokers", args.brokers]
     parser.add_argument("--limit", type=float, default=120, metavar="SECONDS", help="for one run of the agent")
     parser.add_argument("--log", metavar="FILE", help="keep the agent's stderr of the last run")
     parser.add_argument("--at-least", type=float, metavar="RATIO", help="exit 1 if the median is below")

@@ -11,6 +11,11 @@
 
 #define NODE  "ip-10-12-33-171.eu-central-1.compute.internal"
 #define INDEX "logs-kubernetes-default"
+#define LABELS                                                                           \
+    ",\"labels\":{\"name\":\"cart\",\"instance\":\"cart-eu\",\"version\":\"2026.11.1\"," \
+    "\"component\":\"backend\",\"part-of\":\"shop\",\"managed-by\":\"argocd\",\"team\":" \
+    "\"storefront\","                                                                    \
+    "\"tier\":\"critical\"}"
 
 struct open_part { /* the P lines of one stream */
     char *text;    /* NULL until there is one */
@@ -63,8 +68,9 @@ static void make_name(char name[23], const char *identity, int fd)
 }
 
 /* path   .../<namespace>_<pod>_<uid>/<container>/<attempt>.log; is taken apart
- * bulk   records of a bulk body, each with its action */
-static void open_source(struct source *src, char *path, bool bulk)
+ * bulk   records of a bulk body, each with its action
+ * labels the pod has eight */
+static void open_source(struct source *src, char *path, bool bulk, bool labels)
 {
     char *file = strrchr(path, '/'), *container, *ns, *pod, *uid, name[23];
     struct block id;
@@ -90,11 +96,11 @@ static void open_source(struct source *src, char *path, bool bulk)
     for (int err = 0; err < 2; err++)
         src->blocks.tail[err] = block(
             "\",\"stream\":\"%s\",\"kubernetes\":{\"namespace\":\"%s\",\"node\":{\"name\":\"" NODE
-            "\"},\"pod\":{\"name\":\"%s\",\"uid\":\"%s\"},\"container\":{\"name\":\"%s\"}},"
+            "\"},\"pod\":{\"name\":\"%s\",\"uid\":\"%s\"},\"container\":{\"name\":\"%s\"}%s},"
             "\"host\":{\"name\":\"" NODE "\"},\"agent\":{\"name\":\"" NODE "\",\"type\":\"sluice\","
             "\"version\":\"1.0.0\"},\"ecs\":{\"version\":\"8.11.0\"},%s\"sluice\":{\"restart\":%d},"
             "\"log\":{\"generation\":\"%s\",\"offset\":",
-            err ? "stderr" : "stdout", ns, pod, uid, container,
+            err ? "stderr" : "stdout", ns, pod, uid, container, labels ? LABELS : "",
             bulk ? "\"data_stream\":{\"type\":\"logs\",\"dataset\":\"kubernetes\","
                    "\"namespace\":\"default\"},"
                  : "",
