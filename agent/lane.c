@@ -293,7 +293,7 @@ static void note_fresh(sl_cursor *c)
 
     sl_peek_sizes(c->source);
     SL_LIST_EACH(&c->source->generations, link)
-    last = SL_CONTAINER_OF(link, sl_generation, link);
+    last = sl_generation_of(link);
     if (last)
         c->account.fresh = (sl_place){last->seq, last->measured};
 }

@@ -12,7 +12,7 @@ static int64_t read_ns(clockid_t id)
     struct timespec now;
 
     clock_gettime(id, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    return sl_timespec_ns(now);
 }
 
 static uint64_t real_now_ms(const sl_clock *c)

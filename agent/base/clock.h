@@ -3,6 +3,7 @@
 #define SL_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 typedef struct sl_clock {
     /* Monotonic, for waits. */
@@ -12,6 +13,12 @@ typedef struct sl_clock {
 } sl_clock;
 
 extern const sl_clock sl_clock_real;
+
+/* As one number of nanoseconds. */
+static inline int64_t sl_timespec_ns(struct timespec t)
+{
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
 
 static inline uint64_t sl_now_ms(const sl_clock *c)
 {

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PIECE 64 /* sources at a time: under a millisecond */
@@ -87,7 +86,7 @@ static void add_generations(sl_buf *out, const sl_source *s)
     sl_buf_add_text(out, ",\"generations\":[");
     SL_LIST_EACH(&s->generations, link)
     {
-        const sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
+        const sl_generation *g = sl_generation_of(link);
 
         sl_generation_path(g, path);
         sl_buf_add_format(out, "%s{", comma);
@@ -176,7 +175,7 @@ static uint32_t restart_of(const sl_source *s)
 
     SL_LIST_EACH(&s->generations, link)
     {
-        const sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
+        const sl_generation *g = sl_generation_of(link);
 
         most = g->attempt > most ? g->attempt : most;
     }

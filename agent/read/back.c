@@ -3,11 +3,6 @@
 
 #include "read/discover.h"
 
-static sl_generation *generation_of(sl_link *link)
-{
-    return SL_CONTAINER_OF(link, sl_generation, link);
-}
-
 static bool is_there(const sl_generation *g)
 {
     if (g->body == SL_BODY_SHUT)
@@ -26,7 +21,7 @@ sl_place sl_back_to_time(const sl_source *s, int64_t time_ns)
 
     SL_LIST_EACH(&s->generations, link)
     {
-        const sl_generation *g = generation_of(link);
+        const sl_generation *g = sl_generation_of(link);
 
         if (is_there(g) && (!at.seq || (g->first_ns && g->first_ns <= time_ns)))
             at = (sl_place){g->seq, g->begin};
@@ -38,7 +33,7 @@ sl_place sl_back_to_name(const sl_source *s, const char *name, uint64_t offset)
 {
     SL_LIST_EACH(&s->generations, link)
     {
-        const sl_generation *g = generation_of(link);
+        const sl_generation *g = sl_generation_of(link);
 
         if (is_there(g) && strcmp(g->name_text, name) == 0 && offset >= g->begin &&
             offset <= g->end)
@@ -53,7 +48,7 @@ void sl_back_seek(sl_source *s, uint64_t seq)
 
     SL_LIST_EACH(&s->generations, link)
     {
-        sl_generation *g = generation_of(link);
+        sl_generation *g = sl_generation_of(link);
 
         if (g->seq < seq || g->body != SL_BODY_SHUT || !is_there(g))
             continue;

@@ -6,7 +6,6 @@
 #include "read/dirs.h"
 #include "read/pods.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -67,7 +66,8 @@ bool sl_discover_may_hold(const sl_discover *d, const char *path)
     for (size_t i = 0; i < d->base_count; i++) {
         size_t len = strlen(d->bases[i]);
 
-        if (strncmp(path, d->bases[i], len) == 0 && path[len] == '/' && access(d->bases[i], F_OK))
+        if (len > 0 && strncmp(path, d->bases[i], len) == 0 && path[len] == '/' &&
+            access(d->bases[i], F_OK))
             return true;
     }
     return false;
@@ -76,11 +76,6 @@ bool sl_discover_may_hold(const sl_discover *d, const char *path)
 bool sl_discover_is_watching(const sl_discover *d)
 {
     return d->scanned_once && !d->root_complained;
-}
-
-static sl_generation *generation_of(sl_link *link)
-{
-    return SL_CONTAINER_OF(link, sl_generation, link);
 }
 
 void sl_discover_each(sl_discover *d, void (*each)(void *arg, sl_source *s), void *arg)
@@ -186,7 +181,7 @@ void sl_scan_listed(sl_discover *d, const sl_source *s)
 {
     SL_LIST_EACH(&s->generations, link)
     {
-        const sl_generation *g = generation_of(link);
+        const sl_generation *g = sl_generation_of(link);
 
         if (g->body != SL_BODY_OPEN || g->linked || !d->options.unlinked)
             continue;
@@ -308,107 +303,6 @@ void sl_scan_complain(sl_discover *d, const char *path, sl_err err, const char *
                 remedy);
 }
 
-/* g->size is how far somebody has seen it, not everybody: so what was told is remembered apart. What
- * could not be read yet is told again. */
-static bool is_news(sl_generation *g, uint64_t size)
-{
-    bool news = size != g->size || size != g->told;
-
-    g->told = size;
-    return news;
-}
-
-/* It is opened at once: the file may be gone before it is read. */
-static bool has_grown_at_rest(sl_discover *d, sl_generation *g)
-{
-    if (sl_plan_is_undisturbed(g))
-        return is_news(g, g->size);
-    (void)sl_plan_wake(d->options.plan, g);
-    return true;
-}
-
-static bool has_grown(sl_discover *d, sl_generation *g)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    sl_key key;
-    uint64_t size;
-    mode_t mode;
-
-    if (g->body == SL_BODY_OPEN && !g->packed)
-        return !fstat(g->fd, &st) && is_news(g, (uint64_t)st.st_size);
-    if (g->body == SL_BODY_RESTING)
-        return has_grown_at_rest(d, g);
-    if (g->body != SL_BODY_SHUT || g->packed || !g->linked)
-        return false;
-    sl_generation_path(g, path);
-    return !sl_key_of(AT_FDCWD, path, &key, &size, &mode) && sl_key_eq(&key, &g->key) &&
-           size > g->end;
-}
-
-static bool sleeps_unwatched(const sl_source *s, const sl_generation *g)
-{
-    return (g->body == SL_BODY_OPEN || g->body == SL_BODY_RESTING) && !g->packed &&
-           g->end == UINT64_MAX && !g->watch.wd && !sl_link_is_in(&s->hot);
-}
-
-static bool is_unchanged(const char *path, int64_t listed_ns)
-{
-    struct stat st;
-
-    return !stat(path, &st) && sl_folder_is_unchanged(&st, listed_ns);
-}
-
-static bool is_as_listed(const sl_source *s)
-{
-    char path[PATH_MAX];
-
-    if (s->gone || s->unsettled || s->missing)
-        return false;
-    SL_LIST_EACH(&s->branches, link)
-    {
-        const sl_branch *b = SL_CONTAINER_OF(link, sl_branch, link);
-
-        if (!is_unchanged(b->folder, b->listed_ns))
-            return false;
-    }
-    sl_source_path(s, NULL, path);
-    return s->path || is_unchanged(path, s->listed_ns);
-}
-
-/* Its folder, as a whole: of an input of files soon, with all others in it. */
-static void look_again(sl_discover *d, sl_source *s)
-{
-    if (s->path) {
-        sl_dirs_look(d, s);
-        return;
-    }
-    sl_scan_source(d, s);
-    sl_discover_ready(d, s);
-}
-
-/* Files that grew without telling, and folders that changed without telling. */
-static void check_source(void *arg, sl_source *s)
-{
-    sl_discover *d = arg;
-
-    if (!is_as_listed(s)) {
-        look_again(d, s);
-        return;
-    }
-    SL_LIST_EACH(&s->generations, link)
-    {
-        if (sleeps_unwatched(s, generation_of(link)))
-            d->polls = true;
-        if (has_grown(d, generation_of(link))) {
-            if (generation_of(link)->body == SL_BODY_SHUT)
-                look_again(d, s); /* opens it again */
-            sl_discover_ready(d, s);
-            return;
-        }
-    }
-}
-
 static bool scan(sl_discover *d)
 {
     if (d->options.root)
@@ -426,7 +320,7 @@ static void scan_all(sl_discover *d)
     d->polls = d->options.poll;
     seen = scan(d);
     if (d->scanned_once)
-        sl_discover_each(d, check_source, d);
+        sl_discover_each(d, sl_scan_check, d);
     if (seen) {
         d->scanned_once = true;
         d->folders.start.kind = SL_START_BEGINNING;

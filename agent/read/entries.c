@@ -18,7 +18,7 @@ sl_err sl_seen_of(int folder, const char *file, sl_seen *seen)
     *seen = (sl_seen){.key = sl_key_from(&st),
                       .size = st.stx_size,
                       .mode = st.stx_mode,
-                      .written_ns = st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec};
+                      .written_ns = sl_statx_ns(st.stx_mtime)};
     return 0;
 }
 

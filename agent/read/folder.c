@@ -3,11 +3,9 @@
 
 #include "read/claim.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* A folder's time is exact to a clock tick: changed within it, it may have changed again. */
@@ -19,7 +17,7 @@
 
 static int64_t written_ns(const struct stat *st)
 {
-    return st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    return sl_timespec_ns(st->st_mtim);
 }
 
 int64_t sl_folder_listed_ns(const sl_clock *clock, const struct stat *st)
@@ -258,7 +256,7 @@ void sl_folder_gone(sl_source *s)
     s->gone = true;
     s->unsettled = false;
     SL_LIST_EACH(&s->generations, link)
-    SL_CONTAINER_OF(link, sl_generation, link)->linked = false;
+    sl_generation_of(link)->linked = false;
     SL_LIST_EACH(&s->branches, link)
     branch_of(link)->linked = false;
     sl_source_give_up(s);

@@ -60,7 +60,7 @@ static void put_to_sleep(sl_follow *f, sl_source *s)
     sl_list_remove(&s->hot);
     SL_LIST_EACH(&s->generations, link)
     {
-        sl_generation *g = SL_CONTAINER_OF(link, sl_generation, link);
+        sl_generation *g = sl_generation_of(link);
 
         if (sl_discover_polls(d) || !may_grow(g))
             continue;

@@ -30,7 +30,7 @@ static void measure(const sl_source *s, sl_generation *g)
 void sl_peek_sizes(sl_source *s)
 {
     SL_LIST_EACH(&s->generations, link)
-    measure(s, SL_CONTAINER_OF(link, sl_generation, link));
+    measure(s, sl_generation_of(link));
 }
 
 /* Where the unread bytes of g begin for t, which has not left it. */
@@ -71,7 +71,7 @@ static int64_t written_ns(const sl_generation *g)
 
     if (g->fd < 0 || fstat(g->fd, &st))
         return g->first_ns;
-    return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+    return sl_timespec_ns(st.st_mtim);
 }
 
 int64_t sl_peek_oldest_ns(const sl_tail *t)

@@ -23,11 +23,6 @@ typedef struct sum {
     uint64_t above, next; /* the least file system above that one on which something is pinned */
 } sum;
 
-static sl_generation *generation_of(sl_link *link)
-{
-    return SL_CONTAINER_OF(link, sl_generation, link);
-}
-
 /* Allocated bytes that its file keeps; the rest of a file that went on shares it, and counts once. */
 static uint64_t pinned_bytes(const sl_generation *g, uint64_t dev)
 {
@@ -47,7 +42,7 @@ static void add_source(void *arg, sl_source *s)
 
     SL_LIST_EACH(&s->generations, link)
     {
-        sl_generation *g = generation_of(link);
+        sl_generation *g = sl_generation_of(link);
         uint64_t own = pinned_bytes(g, all->dev);
 
         all->unlinked = all->unlinked || (g->body == SL_BODY_OPEN && !g->linked);
@@ -111,7 +106,7 @@ static void give_up_file(sl_pin *p, sl_generation *g)
     SL_ASSERT(fstat(g->fd, &file) == 0);
     SL_LIST_EACH_SAFE(&s->generations, link)
     {
-        sl_generation *o = generation_of(link);
+        sl_generation *o = sl_generation_of(link);
 
         if (o->body == SL_BODY_OPEN && !fstat(o->fd, &st) && st.st_ino == file.st_ino &&
             st.st_dev == file.st_dev)

@@ -39,7 +39,7 @@ bool sl_plan_peek(const sl_generation *g, uint64_t *size, int64_t *written_ns)
               STATX_BASIC_STATS | STATX_BTIME, &st))
         return false;
     *size = st.stx_size;
-    *written_ns = st.stx_mtime.tv_sec * 1000000000 + (int64_t)st.stx_mtime.tv_nsec;
+    *written_ns = sl_statx_ns(st.stx_mtime);
     key = sl_key_from(&st);
     return sl_key_eq(&key, &g->key);
 }
@@ -70,7 +70,7 @@ void sl_plan_put(sl_generation *g)
 
     sl_generation_look_up_name(g);
     SL_ASSERT(fstat(g->fd, &st) == 0);
-    g->rested_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    g->rested_ns = sl_timespec_ns(st.st_mtim);
     if (!g->packed &&
         (uint64_t)st.st_size > g->size) { /* that is what is lost if it is gone when it is read */
         g->size = (uint64_t)st.st_size;

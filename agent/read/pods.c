@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define REMEDY                                                                       \
     "; mount the node's /var/log here, or set the input's `path`; it is looked for " \

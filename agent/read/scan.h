@@ -1,6 +1,7 @@
 /* scan.h - the inside of a discovery: what its files share, and nobody else sees.
  *
  *   discover.c   when something is looked at: events, timers; sources that come and go
+ *   discover_untold.c   what changed without an event
  *   pods.c       a tree of pod folders
  *   dirs.c       the folders of globs
  *   files.c      what lies in one of these: which file is whose */
@@ -113,5 +114,11 @@ void sl_scan_found(sl_discover *d, sl_source *s, void (*list)(sl_discover *d, sl
 /* A writer let go of what that path names: of a known file its end is noted.
  * returns  false: it is none of s that is open */
 bool sl_scan_closed(sl_discover *d, sl_source *s, const char *path);
+
+/* --- discover_untold.c --- */
+
+/* Looks at s as a whole if a folder of it changed, and tells of a file that grew.
+ * arg  the discovery */
+void sl_scan_check(void *arg, sl_source *s);
 
 #endif

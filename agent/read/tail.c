@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,8 +13,7 @@
 #define CHUNK ((size_t)256 << 10)
 /* The kernel copies up to five times slower on some CPUs when address and file offset differ by a
  * few bytes modulo the page: so data lies at its file offset modulo 4096. */
-#define BUFFER     (CHUNK + PAGE)
-#define WARM_BYTES CHUNK
+#define BUFFER (CHUNK + PAGE)
 /* From here a line is not waited for as a whole. Its header is in the first piece in any case. */
 #define LONG_LINE (CHUNK / 2)
 
@@ -469,62 +467,4 @@ uint64_t sl_tail_lose(sl_reader *r, sl_tail *t, const sl_generation *g, uint64_t
     if (at < last)
         r->lost(r->arg, t, g, at, last);
     return at;
-}
-
-/* --- cold files --- */
-
-struct warm_up {
-    sl_job job;
-    sl_reader *reader;
-    sl_tail *tail;
-    int fd;
-    uint64_t offset;
-    sl_unpack *unpack; /* the tail's; NULL: it is no .gz */
-};
-
-static void fetch(sl_job *job)
-{
-    struct warm_up *w = SL_CONTAINER_OF(job, struct warm_up, job);
-    char *scratch = w->unpack ? NULL : malloc(WARM_BYTES);
-
-    if (w->unpack)
-        sl_unpack_skip(w->unpack, w->fd, w->offset, &w->reader->stopping);
-    if (scratch)
-        (void)!pread(w->fd, scratch, WARM_BYTES, (off_t)w->offset);
-    free(scratch);
-}
-
-static void on_fetched(sl_job *job)
-{
-    struct warm_up *w = SL_CONTAINER_OF(job, struct warm_up, job);
-
-    close(w->fd);
-    w->tail->unpack = w->unpack;
-    w->tail->warming = false;
-    w->tail->warm = true;
-    w->reader->warmed(w->reader->arg, w->tail);
-    free(w);
-}
-
-void sl_tail_warm(sl_reader *r, sl_tail *t)
-{
-    struct warm_up *w;
-    int fd = dup(t->generation->fd); /* its own may be closed meanwhile */
-
-    if (fd > sl_discover_plan(t->source->pod->discover)->max_fd) {
-        close(fd);
-        fd = -1;
-    }
-    t->warm = true; /* without a descriptor for it, the next read waits for the disk itself */
-    if (fd < 0) {
-        r->warmed(r->arg, t);
-        return;
-    }
-    w = sl_alloc(sizeof *w);
-    *w = (struct warm_up){
-        .reader = r, .tail = t, .fd = fd, .offset = t->at.offset, .unpack = t->unpack};
-    t->unpack = NULL;
-    t->warm = false;
-    t->warming = true;
-    sl_pool_run(r->loop, &w->job, fetch, on_fetched);
 }

@@ -101,7 +101,7 @@ sl_err sl_checkpoint_read(const char *dir, sl_snapshot **out, int64_t *when_ns, 
     sl_err err;
 
     (void)stat(path, &st); /* before: rather older than newer than what is read */
-    *when_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    *when_ns = sl_timespec_ns(st.st_mtim);
     *why = "";
     err = load_file(path, out, why);
     free(path);

@@ -7,14 +7,14 @@
 
 static const char name[SL_NAME_LEN + 1] = "0123456789abcdefghijkl";
 
-static const char time[] = "2026-11-23T04:29:00.123456789Z";
+static const char noon[] = "2026-11-23T04:29:00.123456789Z";
 
 static sl_batch_pool pool;
 static sl_account account;
 
 static void add(sl_batch *b, sl_stream stream, uint64_t seq, uint64_t offset, const char *text)
 {
-    sl_record rec = {.at = {seq, offset}, .bytes = ROW_BYTES, .stream = stream, .time = time};
+    sl_record rec = {.at = {seq, offset}, .bytes = ROW_BYTES, .stream = stream, .time = noon};
     uint32_t mark = sl_account_mark(&account, &pool, b, stream, seq, name);
     size_t len = strlen(text);
 
@@ -266,7 +266,7 @@ END_TEST
 START_TEST(keeps_what_stands_beside_the_payload)
 {
     static const char *const targets[] = {"one", "one", "", "two", "two"};
-    sl_record rec = {.at = {1, 0}, .bytes = ROW_BYTES, .time = time, .piece = 3};
+    sl_record rec = {.at = {1, 0}, .bytes = ROW_BYTES, .time = noon, .piece = 3};
     sl_item item;
     sl_batch *b;
     size_t room;
@@ -333,13 +333,13 @@ static void add_for(sl_batch *b, sl_account *a, uint64_t i, bool time_inside)
                           .before = 1,
                           .beside = &beside,
                           .time = time_inside ? 2 : SL_NO_TIME};
-    sl_record rec = {.at = {1, i * ROW_BYTES}, .bytes = ROW_BYTES, .time = time, .piece = 7};
+    sl_record rec = {.at = {1, i * ROW_BYTES}, .bytes = ROW_BYTES, .time = noon, .piece = 7};
     uint32_t mark = sl_account_mark(a, &pool, b, SL_STDOUT, 1, name);
 
     beside.number = i + 1;
     b->payload[b->used] = '<';
     b->payload[b->used + 1] = (char)('a' + i);
-    memcpy(b->payload + b->used + 2, time, SL_TIME_LEN);
+    memcpy(b->payload + b->used + 2, noon, SL_TIME_LEN);
     sl_batch_added(b, mark, &encoded, &rec);
     a->read = (sl_place){1, (i + 1) * ROW_BYTES};
 }
