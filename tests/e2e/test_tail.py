@@ -337,6 +337,20 @@ class Tail(agent.Case):
         self.assertEqual(generations[0], generations[2])
         self.assertNotEqual(generations[0], generations[3])
 
+    def test_rot_29_compressed_while_nobody_looks_and_far_in_it(self):
+        """What was read before is gone over in the pool: 12 MB of it, and by two starts."""
+        texts = [f"{i} {'x' * 1000}" for i in range(12000)]
+        self.start()
+        self.log.write(b"".join(self.log.line(text) for text in texts))
+        self.expect(*texts)
+        self.log.put("b", "c")
+        os.close(self.log.rotate())
+        self.log.squeeze()
+        self.start()
+        self.expect(*texts, "b", "c", stop=False)
+        self.log.put("d")
+        self.expect(*texts, "b", "c", "d")
+
     def test_rot_32_attempt_of_a_rotated_file(self):
         """T-ROT-32: what is unread in 1.log.TIME is attempt 1's."""
         self.log.create("1.log")
