@@ -422,7 +422,7 @@ static void frame_long(void *arg, const sl_mark *m, const sl_record *rec, sl_sli
     const size_t *longer = arg;
 
     ck_assert_ptr_eq(m->account, &account);
-    ck_assert_int_eq(memcmp(rec->time, time, SL_TIME_LEN), 0);
+    ck_assert_int_eq(memcmp(rec->time, noon, SL_TIME_LEN), 0);
     for (size_t i = 0; i < *longer; i++)
         sl_buf_add(before, "N", 1);
     sl_buf_add_text(before, "<");
@@ -447,10 +447,10 @@ static void ck_framed(const sl_batch *b, uint32_t i, bool anew, const char *targ
     sl_item item;
 
     memset(before, 'N', longer);
-    snprintf(before + longer, 100, "<%.*s%c%s%u>", (int)at.len, at.ptr, (char)('a' + i), time,
+    snprintf(before + longer, 100, "<%.*s%c%s%u>", (int)at.len, at.ptr, (char)('a' + i), noon,
              i * ROW_BYTES);
     if (!anew)
-        snprintf(before, 100, "<%c%s", (char)('a' + i), time);
+        snprintf(before, 100, "<%c%s", (char)('a' + i), noon);
     sl_batch_item(b, i, &item);
     ck_assert_slice_eq(item.framed, before);
     ck_assert_int_eq(item.value.ptr[0], 'a' + (char)i);
