@@ -1,6 +1,6 @@
-/* lane_in.h - one lane from within, for the three files that it is made of: lane.c is the way of a
- * line, lane_parts.c deals with what is not whole or too long, lane_sources.c with its cursors. What
- * stands below the structs is in lane.c. */
+/* lane_in.h - one lane from within, for the files that it is made of: lane.c is the way of a line,
+ * lane_parts.c deals with what is not whole or too long, lane_reframe.c with what has to go elsewhere,
+ * lane_sources.c with its cursors. What stands below the structs is in lane.c. */
 #ifndef SL_LANE_IN_H
 #define SL_LANE_IN_H
 
