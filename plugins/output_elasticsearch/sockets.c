@@ -75,7 +75,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         return; /* w may be gone */
     }
     uv_poll_stop(
-        poll); /* closed by the far end: libcurl sees that before it sends the next request */
+        poll); /* the far end has closed it: libcurl looks before it sends the next request */
     w->polled = 0;
 }
 

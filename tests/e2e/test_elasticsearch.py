@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -541,6 +542,34 @@ class Answers(Case):
         self.log.put("b")
         self.finish(server, sluice, ["a", "b"])
         self.assertEqual(self.complaints(), "")
+
+    def test_a_connection_that_was_closed_is_not_watched(self):
+        closed = threading.Event()
+
+        def leave(server, request, line):
+            good(server, request, line)
+            time.sleep(1)  # the agent has read all of it by then; should it not, the test finds nothing
+            closed.set()
+            return False
+
+        server = self.serve(leave)
+        self.log.put("a")
+        sluice = self.sluice(server)
+        life = sluice.start()
+        agent.until("the connection is closed", closed.is_set)
+
+        def cpu_s():
+            fields = Path(f"/proc/{life.process.pid}/stat").read_text().split()
+            return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+        agent.until("it rests: a loop that spins never does", lambda: self.rests(cpu_s))
+        self.finish(server, sluice, ["a"])
+
+    @staticmethod
+    def rests(cpu_s):
+        cpu, start = cpu_s(), time.monotonic()
+        time.sleep(1)
+        return cpu_s() - cpu < (time.monotonic() - start) / 10
 
     def test_connections_have_an_age(self):
         server = self.serve()
