@@ -74,8 +74,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         s->ready(s->arg, w->socket, flags);
         return; /* w may be gone */
     }
-    uv_poll_stop(
-        poll); /* the far end has closed it: libcurl looks before it sends the next request */
+    /* The far end has closed it: libcurl looks before it sends the next request. */
+    uv_poll_stop(poll);
     w->polled = 0;
 }
 
