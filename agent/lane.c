@@ -461,7 +461,8 @@ bool sl_lane_has_finished(sl_lane *l)
 
 void sl_lane_drain(sl_lane *l)
 {
-    l->draining = l->reader.stopping = true;
+    l->draining = true;
+    l->reader.stopping = true;
     sl_redrive_stop(l->output);
     uv_idle_stop(&l->turn);
     uv_timer_stop(&l->parts);
