@@ -415,6 +415,8 @@ class Blocked:
         self.put_settings(dict.fromkeys(marks))
         self.wait(3)
         self.assert_stops_all_delivered(sluice)
+        agent.until("indices to be made again, for those who come next", lambda: self.server.ask(
+            "PUT", f"/{self.index}.{os.urandom(4).hex()}", {}).get("acknowledged"), pause=0.5)
 
 
 class DataStreams:
