@@ -1,8 +1,8 @@
 /* conf.c - from our options to librdkafka's properties.
  *
  * The lane has gathered records for batch.max_age already, so linger.ms is only what joins batches
- * that come quickly one after the other; what it waits for longer, it only waits for, once all of
- * max_in_flight is out. */
+ * that come quickly one after the other. It is no less, since librdkafka 2.0 turns round and round
+ * while older messages wait behind a request of their partition. */
 #include "kafka.h"
 #include "property.h"
 #include "server_name.h"
@@ -45,7 +45,7 @@ static void set_promises(maker *m)
 {
     static const char *const fixed[][2] = {
         {"message.timeout.ms", "0"}, /* again, without end */
-        {"linger.ms", "10"},
+        {"linger.ms", "50"},
         {"message.max.bytes", "1000000000"},           /* what the broker takes is for it to say */
         {"queue.buffering.max.kbytes", "2147483647"},  /* the host bounds it, in bytes */
         {"queue.buffering.max.messages", "25000"},     /* each takes up to 470 bytes of its own */
