@@ -116,7 +116,15 @@ typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED, SL_TOO_MUCH } sl_outcome;
  *                waits, in its order, and is tried again slowly; all others flow
  * TOO_LARGE      REJECTED: it is longer than the far end takes
  * FAILURE_STORE  REJECTED: the far end has put it elsewhere, so it is not kept here */
-typedef enum { SL_PLAIN, SL_KNOWN, SL_NOW, SL_HOLD, SL_TOO_LARGE, SL_FAILURE_STORE, SL_ANEW } sl_answer_code;
+typedef enum {
+    SL_PLAIN,
+    SL_KNOWN,
+    SL_NOW,
+    SL_HOLD,
+    SL_TOO_LARGE,
+    SL_FAILURE_STORE,
+    SL_ANEW
+} sl_answer_code;
 
 typedef struct sl_answer {
     sl_outcome outcome;
