@@ -4,20 +4,21 @@ import json
 import time
 import unittest
 
-import test_kafka  # of this folder; it shows where the others are
+import kafka_server  # finds the end-to-end tests' own
 import agent
 from test_tail import Log
 
-FAT, LEAN = 20, 980  # 20 fat records are more than a request may have; alone they fit, and so do 20 lean ones
+FAT, LEAN = 60, 940  # 20 fat records in a batch are more than a request may have; alone they fit, and so do 20 lean ones
 
 
-class Refused(test_kafka.Case):
+class Refused(kafka_server.Case):
     def lines(self):
         return [f"{n} {'x' * 300 if n < FAT else ''}".strip() for n in range(FAT + LEAN)]
 
     def sluice(self, **output):
         """Each batch is a request, and many are on their way."""
-        return super().sluice(compression="none", batch={"max_age": "0s", "max_records": 20}, max_in_flight=64,
+        return super().sluice(compression="none", batch={"max_age": "0s", "max_records": 20, "max_bytes": "64KiB"},
+                              max_in_flight=64,
                               librdkafka={"linger.ms": "0", "batch.num.messages": "20"}, **output)
 
     def bring(self, warm, partitions=1):
@@ -42,8 +43,8 @@ class Refused(test_kafka.Case):
         self.assertEqual(books["delivered_bytes"], books["read_bytes"])
         self.assertTrue([d for d in sluice.life.logged() if "gap-less" in d["message"]], "nothing was refused")
         found = {name: [] for name in logs}
-        for message in self.consume():
-            found[message["key"].split("/")[0].removeprefix("uid-")].append(json.loads(message["payload"])["message"])
+        for message in self.broker.read(self.topic):
+            found[message.key.split("/")[0].removeprefix("uid-")].append(json.loads(message.value)["message"])
         return found, written
 
     def test_first_records_of_a_partition(self):
@@ -71,7 +72,7 @@ class Refused(test_kafka.Case):
         books = self.assert_stops(sluice)
         self.assertGreater(books["dead_lettered_bytes"], 0)
         self.assertEqual(books["delivered_bytes"] + books["dead_lettered_bytes"], books["read_bytes"])
-        self.assertEqual([json.loads(m["payload"])["message"] for m in self.consume()],
+        self.assertEqual([json.loads(m.value)["message"] for m in self.broker.read(self.topic)],
                          [str(n) for n in range(400) if n % 100 != 50])
 
 
