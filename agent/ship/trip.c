@@ -187,6 +187,8 @@ void sl_trip_end(sl_trip *t, uint64_t limit)
     b->sent = true;
     if (t->too_much)
         b->limit = (t->too_much + 1) / 2;
+    else if (t->refusal_count > 0)
+        b->limit = 0; /* it was found: the others go together again */
     for (uint32_t i = b->shown; i < b->row_count; i++)
         b->rows[i].fate = SL_FATE_LATER;
     if (t->why_again && ++b->tries >= limit && limit > 0)
