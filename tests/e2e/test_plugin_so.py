@@ -196,7 +196,7 @@ class Readme(Case):
     def setUp(self):
         super().setUp()
         text = (ROOT / "plugins/README.md").read_text()
-        (self.source,) = re.findall(r"```c\n(.*?)```", text, re.S)
+        self.source, *_ = re.findall(r"```c\n(.*?)```", text, re.S)
         (self.shell,) = re.findall(r"```sh\n(.*?)```", text, re.S)
         (self.yaml,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
         (self.folder / "output_udp.c").write_text(self.source)
