@@ -75,6 +75,14 @@ class Broker:
         if kcat.returncode:
             raise RuntimeError(f"kcat: {kcat.returncode}")
 
+    def ends(self, topic, partitions):
+        """How many messages each of them has had; None: not all can be asked yet. It reads nothing: whoever
+        reads while partitions are made may wait for one for ever."""
+        wanted = [word for n in range(partitions) for word in ("-t", f"{topic}:{n}:-1")]
+        done = subprocess.run(["kcat", "-Q", "-b", self.plain, *wanted], capture_output=True, text=True,
+                              timeout=180, check=False)
+        return None if done.returncode else [int(line.split()[-1]) for line in done.stdout.splitlines()]
+
     def read_as_java(self, topic, count):
         """The same, through Kafka's own consumer."""
         shown = [word for name in ("partition", "offset", "timestamp", "key")

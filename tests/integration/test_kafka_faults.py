@@ -254,8 +254,7 @@ class Changed(kafka_server.Case):
         self.wait(1000)
         self.broker.run("tool", "org.apache.kafka.tools.TopicCommand", "--alter", "--topic", self.topic,
                         "--partitions", "6")
-        agent.until("all are used", lambda: len({m.partition for m in self.broker.read(self.topic)}) == 6,
-                    pause=1)
+        agent.until("all are used", lambda: all(self.broker.ends(self.topic, 6) or [0]), pause=1)
         messages = writer.stop()
         self.wait(messages)
         self.assert_stops(sluice)
