@@ -303,7 +303,7 @@ class Changed(kafka_server.Case):
                         f"{self.topic}-a")
         agent.until("it is gone", lambda: not self.broker.partitions(f"{self.topic}-a"))
         logs["a"].put("2")
-        agent.until("the reason", lambda: self.said(sluice, "UNKNOWN_TOPIC"))
+        agent.until("the reason", lambda: self.said(sluice, '"reason":"topic"'))  # or a partition of it
         logs["a"].put("3")
         logs["b"].put("1")
         self.wait(1, f"{self.topic}-b")
