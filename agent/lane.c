@@ -10,6 +10,7 @@
  */
 #include "lane.h"
 
+#include "lane_held.h"
 #include "lane_parts.h"
 #include "lane_reframe.h"
 #include "lane_sources.h"
@@ -167,6 +168,8 @@ static size_t longest_message(const sl_lane *l, const sl_cursor *c, const sl_lin
 
 static void end_resume(sl_cursor *c, sl_place at)
 {
+    if (c->account.waiting)
+        return; /* on trial: the next line is asked, too */
     for (int s = 0; s < SL_STREAMS; s++) {
         if (sl_place_cmp(at, c->account.resumed[s]) < 0)
             return;
@@ -201,6 +204,10 @@ static bool on_line(void *arg, sl_tail *tail, const sl_line *line, uint64_t byte
     if (SL_UNLIKELY(c->resuming)) {
         if (sl_place_cmp(tail->at, c->account.resumed[rec.stream]) < 0)
             return true; /* this stream was here before we started */
+        if (sl_lane_was_tried(c)) {
+            sl_decode_undo(&tail->decoder, line);
+            return false;
+        }
         end_resume(c, tail->at);
     }
     if (SL_UNLIKELY(sl_join_is_oversize(&c->joined, &rec))) {
@@ -270,8 +277,8 @@ static void resume(sl_lane *l)
 
 void sl_lane_make_ready(sl_cursor *c)
 {
-    if (sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) || c->account.waiting ||
-        (c->lane->finishing && !c->source->path))
+    if (sl_link_is_in(&c->ready) || sl_link_is_in(&c->rewinding) ||
+        (c->account.waiting && !c->account.tried) || (c->lane->finishing && !c->source->path))
         return;
     sl_list_append(&c->lane->ready, &c->ready);
     resume(c->lane);
@@ -314,6 +321,8 @@ static uint64_t read_one(sl_lane *l, sl_cursor *c)
     }
     if (bytes > 0)
         sl_follow_wake(l->options.follow, c->source);
+    if (SL_UNLIKELY(c->account.tried) && sl_lane_end_trial(c, state))
+        return bytes;
     if (state == SL_TAIL_MORE)
         sl_list_append(&l->ready, &c->ready);
     else if (state == SL_TAIL_FULL)
@@ -381,38 +390,6 @@ static void on_whose(void *arg, const sl_account *a, sl_whose *out)
 
     (void)arg;
     *out = (sl_whose){c->source->pod->namespace, c->source->pod->pod, sl_str(c->source->container)};
-}
-
-static void say_of(const sl_lane *l, const sl_cursor *c, sl_level level, const char *what,
-                   const char *reason, const char *words)
-{
-    const sl_pod *p = c->source->pod;
-    char *namespace = sl_strndup(p->namespace.ptr, p->namespace.len);
-    char *pod = sl_strndup(p->pod.ptr, p->pod.len);
-
-    sl_log_fields(l->options.log, level, what, "output", l->options.name, "namespace", namespace,
-                  "pod", pod, "container", c->source->container, reason ? "reason" : NULL, reason,
-                  "error", words, NULL);
-    free(namespace);
-    free(pod);
-}
-
-static void on_waits(void *arg, sl_account *a, const char *words)
-{
-    const sl_lane *l = arg;
-    sl_cursor *c = SL_CONTAINER_OF(a, sl_cursor, account);
-
-    sl_list_remove(&c->ready);
-    say_of(l, c, SL_LOG_WARN, "container waits: its records are not taken; tries again slowly",
-           a->waiting, words);
-}
-
-static void on_flows(void *arg, sl_account *a)
-{
-    sl_cursor *c = SL_CONTAINER_OF(a, sl_cursor, account);
-
-    say_of(arg, c, SL_LOG_INFO, "container flows again", NULL, NULL);
-    sl_lane_make_ready(c);
 }
 
 /* --- life --- */
@@ -542,11 +519,12 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     output.arg = l;
     output.settled = on_settled;
     output.whose = on_whose;
-    output.waits = on_waits;
-    output.flows = on_flows;
+    output.waits = sl_lane_waits;
+    output.given_back = sl_lane_given_back;
+    output.tries = sl_lane_tries;
+    output.flows = sl_lane_flows;
     output.emptied = on_emptied;
     output.reframe = sl_lane_reframe;
-    output.bring_home = sl_lane_bring_home;
     output.pool = &l->pool;
     output.gzip = sl_gzip;
     output.gave_up = on_gave_up;
@@ -573,7 +551,6 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
     /* More batches than keep the output busy would only be memory: the files are the queue. */
     sl_batch_pool_init(&l->pool, enough < share ? enough : share, options->max_bytes,
                        (uint32_t)options->max_records);
-    l->pool.share = share > l->pool.share ? share : l->pool.share;
     l->pool.packed_bound = packs ? sl_gzip_bound : NULL;
     l->encoder = sl_encoder_new(&options->encoder);
     uv_idle_init(options->loop, &l->turn);

@@ -1,6 +1,6 @@
 /* lane_in.h - one lane from within, for the files that it is made of: lane.c is the way of a line,
  * lane_parts.c deals with what is not whole or too long, lane_reframe.c with what has to go elsewhere,
- * lane_sources.c with its cursors. What stands below the structs is in lane.c. */
+ * lane_sources.c with its cursors, lane_held.c with those that wait. What stands below the structs is in lane.c. */
 #ifndef SL_LANE_IN_H
 #define SL_LANE_IN_H
 
@@ -13,14 +13,15 @@ struct sl_cursor {
     sl_link in_lane;
     sl_link ready;     /* in the ring */
     sl_link rewinding; /* not read until what is out is answered for */
-    sl_place back;     /* ... and then anew from here, streams that are further; else seq 0 */
+    sl_place
+        back[SL_STREAMS]; /* ... and then anew from here, if the stream is further; else seq 0 */
     sl_lane *lane;
     sl_source *source;
     sl_tail tail;
     sl_joined joined;
     sl_account account;
     uint32_t namespace; /* its number */
-    bool resuming;      /* some stream was further than the read position */
+    bool resuming;      /* some stream was further than the read position, or it is on trial */
     sl_block *block;    /* rendered for generation block_seq; NULL: not now */
     uint64_t block_seq;
     char block_name[SL_NAME_LEN];

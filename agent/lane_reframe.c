@@ -16,19 +16,6 @@ static void add_halves(void *arg, const sl_mark *m, const sl_record *rec, sl_sli
     sl_frame_add(h->after, h->flags, *target, m->name, rec, after);
 }
 
-/* For the target that its container's records have by themselves. */
-static void add_own_halves(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
-                           sl_buf *before, sl_buf *after)
-{
-    sl_cursor *c = SL_CONTAINER_OF(m->account, sl_cursor, account);
-
-    if (c->block_seq != rec->at.seq || !c->block)
-        sl_lane_render(c, rec->at.seq);
-    if (c->block->framing)
-        *target = sl_framing_of(c->block->framing, rec)->beside.target;
-    add_halves(arg, m, rec, target, before, after);
-}
-
 /* Records in msgpack have no frame. */
 static sl_template *read_half(const sl_lane *l, const char *text)
 {
@@ -43,25 +30,16 @@ static sl_template *read_half(const sl_lane *l, const char *text)
     return half;
 }
 
-static bool reframe(sl_lane *l, sl_batch *b, sl_reframe *how, const char *before, const char *after)
+bool sl_lane_reframe(void *arg, sl_batch *b, sl_slice target, const char *before, const char *after)
 {
+    sl_lane *l = arg;
     halves h = {read_half(l, before), read_half(l, after), l->options.encoder.frame.flags};
+    sl_reframe how = {.target = target, .frame = add_halves, .arg = &h};
     bool changed = false;
 
-    how->arg = &h;
     if (sl_frame_is_plain(h.before) && sl_frame_is_plain(h.after))
-        changed = sl_batch_reframe(&l->pool, b, how);
+        changed = sl_batch_reframe(&l->pool, b, &how);
     sl_template_free(h.before);
     sl_template_free(h.after);
     return changed;
-}
-
-bool sl_lane_reframe(void *arg, sl_batch *b, sl_slice target, const char *before, const char *after)
-{
-    return reframe(arg, b, &(sl_reframe){.target = target, .frame = add_halves}, before, after);
-}
-
-void sl_lane_bring_home(void *arg, sl_batch *b, const char *before, const char *after)
-{
-    (void)reframe(arg, b, &(sl_reframe){.home = true, .frame = add_own_halves}, before, after);
 }

@@ -9,6 +9,5 @@
 
 bool sl_lane_reframe(void *arg, sl_batch *b, sl_slice target, const char *before,
                      const char *after);
-void sl_lane_bring_home(void *arg, sl_batch *b, const char *before, const char *after);
 
 #endif

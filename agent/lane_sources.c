@@ -26,7 +26,7 @@ static void resume_at(sl_cursor *c, const sl_saved_cursor *saved)
 {
     sl_place first = {0};
 
-    c->resuming = false;
+    c->resuming = c->account.tried;
     for (int s = 0; saved && s < SL_STREAMS; s++) {
         sl_place at = saved->streams[s].at;
 
@@ -141,7 +141,7 @@ static sl_place frontier_of(const sl_cursor *c, sl_stream stream)
 {
     sl_place at = sl_account_frontier(&c->account, stream);
 
-    return c->back.seq && sl_place_cmp(c->back, at) < 0 ? c->back : at;
+    return c->back[stream].seq && sl_place_cmp(c->back[stream], at) < 0 ? c->back[stream] : at;
 }
 
 sl_place sl_lane_save(sl_lane *l, sl_source *s, sl_saved_cursor *out)
@@ -177,11 +177,11 @@ void sl_lane_begin_anew(sl_cursor *c)
 {
     sl_saved_cursor at = {0};
 
-    if (!c->back.seq || c->tail.warming || sl_account_is_out(&c->account))
+    if (!sl_link_is_in(&c->rewinding) || c->tail.warming || sl_account_is_out(&c->account))
         return;
     sl_list_remove(&c->rewinding);
     (void)sl_lane_save(c->lane, c->source, &at);
-    c->back = (sl_place){0};
+    memset(c->back, 0, sizeof c->back);
     c->account.fresh = (sl_place){0}; /* what is there now was sent by us, perhaps */
     resume_at(c, &at);
     sl_lane_make_ready(c);
@@ -204,25 +204,39 @@ static bool is_behind(const sl_cursor *c, sl_place at)
     return false;
 }
 
-sl_rewound sl_lane_rewind(sl_lane *l, sl_source *s, sl_place at)
+void sl_lane_lower(sl_cursor *c, sl_stream stream, sl_place at)
 {
-    sl_cursor *c = sl_lane_cursor(l, s);
+    if (!c->back[stream].seq || sl_place_cmp(at, c->back[stream]) < 0)
+        c->back[stream] = at;
+}
+
+void sl_lane_go_back(sl_cursor *c)
+{
+    sl_lane *l = c->lane;
     sl_saved_cursor saved = {0};
 
-    if (!c || !at.seq || !is_behind(c, at))
-        return SL_REWOUND_NOT;
-    c->back = at;
     drop_parts(l, c);
     sl_list_remove(&c->ready);
     if (!sl_link_is_in(&c->rewinding))
         sl_list_append(&l->rewinding, &c->rewinding);
     sl_lane_seal(l); /* what is in it is out from now on */
     c->tail.generation = NULL;
-    c->tail.at = sl_lane_save(l, s, &saved); /* what lies behind it is unread */
-    sl_back_seek(s, c->tail.at.seq);
+    c->tail.at = sl_lane_save(l, c->source, &saved); /* what lies behind it is unread */
+    sl_back_seek(c->source, c->tail.at.seq);
     sl_lane_begin_anew(c);
     l->options.changed(l->options.arg);
-    return c->back.seq ? SL_REWOUND_LATER : SL_REWOUND_NOW;
+}
+
+sl_rewound sl_lane_rewind(sl_lane *l, sl_source *s, sl_place at)
+{
+    sl_cursor *c = sl_lane_cursor(l, s);
+
+    if (!c || !at.seq || !is_behind(c, at))
+        return SL_REWOUND_NOT;
+    for (int i = 0; i < SL_STREAMS; i++)
+        sl_lane_lower(c, (sl_stream)i, at);
+    sl_lane_go_back(c);
+    return sl_link_is_in(&c->rewinding) ? SL_REWOUND_LATER : SL_REWOUND_NOW;
 }
 
 /* --- what is known of them --- */

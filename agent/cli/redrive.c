@@ -21,16 +21,6 @@ static void on_settled(void *arg, sl_batch *b, uint32_t first, uint32_t n,
     (void)arg, (void)b, (void)first, (void)n, (void)verdict;
 }
 
-static void on_account(void *arg, sl_account *a)
-{
-    (void)arg, (void)a;
-}
-
-static void on_waits(void *arg, sl_account *a, const char *words)
-{
-    (void)arg, (void)a, (void)words;
-}
-
 static void on_emptied(void *arg, sl_batch *b)
 {
     sl_batch_free(&((driver *)arg)->pool, b);
@@ -82,8 +72,6 @@ static sl_err open_output(driver *d, const sl_output_config *o)
                                               .log = &d->log,
                                               .arg = d,
                                               .settled = on_settled,
-                                              .waits = on_waits,
-                                              .flows = on_account,
                                               .emptied = on_emptied,
                                               .gave_up = on_gave_up,
                                               .closed = on_closed},

@@ -13,16 +13,10 @@
 
 void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records)
 {
-    *p = (sl_batch_pool){
-        .enough = budget, .share = budget, .max_bytes = max_bytes, .max_records = max_records};
+    *p = (sl_batch_pool){.max_bytes = max_bytes, .max_records = max_records};
     sl_gate_init(&p->gate, budget);
     sl_list_init(&p->idle);
     sl_list_init(&p->idle_marks);
-}
-
-void sl_batch_pool_aside(sl_batch_pool *p, uint64_t bytes)
-{
-    p->gate.budget = bytes < p->share - p->enough ? p->enough + bytes : p->share;
 }
 
 static void destroy(sl_batch *b)
@@ -106,8 +100,6 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b)
     for (uint32_t i = 0; i < b->mark_count; i++) {
         sl_mark *m = b->marks[i];
 
-        if (!m)
-            continue; /* carved out */
         sl_list_remove(&m->link);
         sl_list_append(&p->idle_marks, &m->link);
     }
@@ -115,9 +107,9 @@ void sl_batch_free(sl_batch_pool *p, sl_batch *b)
     b->used = b->row_count = b->mark_count = b->unanswered = 0;
     b->limit = b->shown = b->tries = 0;
     b->packed_len = 0;
-    b->probe = b->sent = b->errand = false;
+    b->sent = b->errand = false;
     b->output = NULL;
-    if (b->cap == p->max_bytes && !b->carved)
+    if (b->cap == p->max_bytes)
         sl_list_prepend(&p->idle, &b->link); /* the one whose pages are warmest goes out first */
     else
         destroy(b);
@@ -301,9 +293,9 @@ typedef struct reframing {
     uint32_t last_at;
 } reframing;
 
-static bool is_meant(const reframing *r, const sl_row *row)
+static bool is_meant(const sl_row *row)
 {
-    return r->how->home ? row->elsewhere : row->fate == SL_FATE_ANEW;
+    return row->fate == SL_FATE_ANEW;
 }
 
 static void frame_row(reframing *r, const sl_row *row)
@@ -356,7 +348,7 @@ static bool measure_frames(reframing *r, size_t *used, size_t *texts)
         const sl_row *row = &r->batch->rows[i];
 
         *used += row->len;
-        if (!is_meant(r, row))
+        if (!is_meant(row))
             continue;
         frame_row(r, row);
         *used += r->before.len + r->after.len - row->before - row->after;
@@ -401,7 +393,7 @@ static void strip_frames(reframing *r)
     b->used = 0; /* the targets' room was made sure of */
     for (uint32_t i = 0; i < b->row_count; i++) {
         sl_row *row = &b->rows[i];
-        bool meant = is_meant(r, row), beside = time_is_beside(row);
+        bool meant = is_meant(row), beside = time_is_beside(row);
         uint32_t from = row->at + (meant ? row->before : 0);
 
         if (meant) {
@@ -429,7 +421,6 @@ static void put_frame(reframing *r, sl_row *row, size_t to)
     row->before = (uint16_t)r->before.len;
     row->after = (uint16_t)r->after.len;
     row->len += row->before + (uint32_t)row->after;
-    row->elsewhere = !r->how->home && (row->elsewhere || r->how->target.ptr);
     row->fate = SL_FATE_SETTLED;
 }
 
@@ -441,7 +432,7 @@ static void put_frames(reframing *r, size_t used)
     b->used = used;
     for (uint32_t i = b->row_count; i-- > 0;) {
         sl_row *row = &b->rows[i];
-        bool meant = is_meant(r, row), beside = time_is_beside(row);
+        bool meant = is_meant(row), beside = time_is_beside(row);
         size_t to = used - row->len;
 
         if (meant)
@@ -478,109 +469,4 @@ bool sl_batch_reframe(sl_batch_pool *p, sl_batch *b, const sl_reframe *how)
     sl_buf_fini(&r.after);
     sl_buf_fini(&r.last);
     return changed;
-}
-
-/* --- carving --- */
-
-/* What rows say beside the payload, as it goes from one arena to another: the last text stays in mind,
- * since the next row mostly says the same. */
-typedef struct carried {
-    uint32_t from, to;
-} carried;
-
-static size_t text_room(const sl_batch *b, carried *last, uint32_t at)
-{
-    if (!at || at == last->from)
-        return 0;
-    last->from = at;
-    return kept(b, at).len + SL_TEXT_BYTES;
-}
-
-static uint32_t carry_text(sl_batch *to, const sl_batch *b, carried *last, uint32_t at)
-{
-    if (at && at != last->from)
-        *last = (carried){at, keep(to, kept(b, at))};
-    return at ? last->to : 0;
-}
-
-static void carry_row(sl_batch *to, const sl_batch *b, const sl_row *row, carried last[2])
-{
-    sl_row *copy = &to->rows[to->row_count++];
-
-    *copy = *row;
-    copy->at = (uint32_t)to->used;
-    memcpy(to->payload + to->used, b->payload + row->at, row->len);
-    to->used += row->len;
-    copy->target = carry_text(to, b, &last[0], row->target);
-    copy->key = carry_text(to, b, &last[1], row->key);
-    copy->time = time_is_beside(row) ? sl_batch_keep_time(to, b->payload + row->time)
-                                     : row->time - row->at + copy->at;
-}
-
-/* Takes the marks that leave out of b, and notes in `numbers` what each is called in `to`. */
-static void carry_marks(sl_batch *to, sl_batch *b, uint32_t *numbers,
-                        bool (*leaves)(const sl_account *))
-{
-    for (uint32_t i = 0; i < b->mark_count; i++) {
-        sl_mark *m = b->marks[i];
-
-        numbers[i] = UINT32_MAX;
-        if (!m || m->records == 0 || !leaves(m->account))
-            continue;
-        numbers[i] = add_mark(to, m);
-        b->marks[i] = NULL;
-    }
-}
-
-static size_t room_to_carve(const sl_batch *b, bool (*leaves)(const sl_account *), uint32_t *rows)
-{
-    carried last[2] = {{0}};
-    size_t bytes = 0;
-
-    *rows = 0;
-    for (uint32_t i = 0; i < b->row_count; i++) {
-        const sl_row *row = &b->rows[i];
-
-        if (!leaves(b->marks[row->mark]->account))
-            continue;
-        bytes += row->len + text_room(b, &last[0], row->target) + text_room(b, &last[1], row->key) +
-                 (time_is_beside(row) ? SL_TIME_LEN : 0);
-        ++*rows;
-    }
-    return bytes;
-}
-
-sl_batch *sl_batch_carve(sl_batch_pool *p, sl_batch *b, bool (*leaves)(const sl_account *))
-{
-    carried last[2] = {{0}};
-    uint32_t rows, *numbers;
-    size_t bytes = room_to_carve(b, leaves, &rows);
-    sl_batch *to;
-
-    if (rows == 0)
-        return NULL;
-    to = allocate(p, bytes, rows);
-    to->texts = bytes;
-    to->carved = true;
-    to->epoch = b->epoch; /* it keeps b's place in every queue */
-    to->tries = b->tries;
-    to->sent = b->sent;
-    to->held = memory_of(p, bytes, rows);
-    sl_gate_force(&p->gate, to->held);
-    numbers = sl_alloc(b->mark_count * sizeof *numbers);
-    carry_marks(to, b, numbers, leaves);
-    for (uint32_t i = 0; i < b->row_count; i++) {
-        sl_row *row = &b->rows[i];
-
-        row->fate = SL_FATE_LATER;
-        if (numbers[row->mark] == UINT32_MAX)
-            continue;
-        carry_row(to, b, row, last);
-        to->rows[to->row_count - 1].mark = numbers[row->mark];
-        to->rows[to->row_count - 1].fate = SL_FATE_SETTLED;
-        row->fate = SL_FATE_SETTLED;
-    }
-    free(numbers);
-    (void)sl_batch_keep_unsettled(b);
-    return to;
 }

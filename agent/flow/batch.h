@@ -48,7 +48,6 @@ typedef struct sl_row {
     uint32_t target, key;   /* where they stand in the arena; 0: none */
     uint32_t time;          /* where its SL_TIME_LEN bytes do */
     uint32_t piece : 27;    /* of the place */
-    bool elsewhere : 1;     /* its target is not its container's */
     bool answered : 1;      /* since it was sent last */
     unsigned fate : 3;      /* sl_fate: what that answer means for it */
 } sl_row;
@@ -58,7 +57,7 @@ typedef enum {
     SL_FATE_SETTLED, /* delivered, or refused */
     SL_FATE_AGAIN,   /* its sending failed */
     SL_FATE_LATER,   /* it has not had its turn, and nobody failed */
-    SL_FATE_HELD,    /* it waits with its container */
+    SL_FATE_HELD,    /* its container waits */
     SL_FATE_ANEW     /* as LATER, and in another frame */
 } sl_fate;
 
@@ -79,8 +78,6 @@ struct sl_batch {
     size_t packed_len;   /* 0: not yet */
     bool packing;        /* the pool's threads read the payload and write `packed` */
     bool sent;           /* some of it was, before now */
-    bool carved;         /* made by sl_batch_carve() */
-    bool probe;          /* was held, and is on its way once more */
     bool errand;         /* not the lane's records: ship/redrive.h */
     uint64_t epoch;      /* of this use of the memory: never the same twice in one pool */
     uint64_t held;       /* of the pool's gate */
@@ -90,8 +87,6 @@ struct sl_batch {
 /* Where a lane's batches come from and go back to, so that pages once touched are used again. */
 typedef struct sl_batch_pool {
     sl_gate gate;
-    uint64_t enough,
-        share; /* its budget: the first, and what it may grow to: sl_batch_pool_aside() */
     size_t (*packed_bound)(size_t len); /* NULL: payloads are not compressed */
     size_t max_bytes;
     uint32_t max_records;
@@ -103,9 +98,6 @@ typedef struct sl_batch_pool {
  * max_bytes    of payload in one batch, unless a single record is larger
  * max_records  0: as many as fit */
 void sl_batch_pool_init(sl_batch_pool *p, uint64_t budget, size_t max_bytes, uint32_t max_records);
-/* So many bytes of batches wait aside, and are not to take the room of all others: the budget grows by
- * as much, within `share`, which whoever owns the pool sets. */
-void sl_batch_pool_aside(sl_batch_pool *p, uint64_t bytes);
 /* Gives the memory of idle batches back to the system. */
 void sl_batch_pool_trim(sl_batch_pool *p);
 void sl_batch_pool_fini(sl_batch_pool *p);
@@ -182,13 +174,11 @@ void sl_mark_settle(sl_mark *m, uint32_t records, uint64_t bytes);
  * returns  false: nothing is left */
 bool sl_batch_keep_unsettled(sl_batch *b);
 
-/* How rows of a batch get other frames.
+/* How rows of a batch whose fate is ANEW get other frames.
  *
- * home    those that went elsewhere come back; else those whose fate is ANEW
  * target  where they go from now on; ptr NULL: each keeps its own, unless frame() changes it
  * frame   adds both halves of a row's frame. rec has its place, its time and its stream, and no more */
 typedef struct sl_reframe {
-    bool home;
     sl_slice target;
     void (*frame)(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
                   sl_buf *before, sl_buf *after);
@@ -198,9 +188,5 @@ typedef struct sl_reframe {
 /* Of a batch that is not out. If they do not fit, it grows; the gate counts that even when it is full.
  * returns  false: all is as it was */
 bool sl_batch_reframe(sl_batch_pool *p, sl_batch *b, const sl_reframe *how);
-/* After that: all rows of the marks that `leaves` says move into a batch of their own, of just their
- * size, which the gate counts even when it is full. Their marks go with them.
- * returns  NULL: there are none */
-sl_batch *sl_batch_carve(sl_batch_pool *p, sl_batch *b, bool (*leaves)(const sl_account *));
 
 #endif

@@ -1,111 +1,114 @@
-/* aside.c - containers that wait, of one output: their records are sifted out of the queue, and all of
- * them are tried again from time to time, in rounds. See hold.h. */
+/* aside.c - see aside.h. */
 #include "ship/aside.h"
 
-#include "ship/home.h"
+static sl_account *account_of(sl_link *link)
+{
+    return SL_CONTAINER_OF(link, sl_account, waits);
+}
 
+/* --- who waits --- */
+
+void sl_output_hold(sl_output *o, sl_account *a, const char *reason, const char *words)
+{
+    bool is_new = !a->waiting;
+
+    if (a->held)
+        return;
+    a->held = true;
+    a->tried = false;
+    a->waiting = reason;
+    sl_list_remove(&a->waits);
+    sl_list_append(&o->held, &a->waits);
+    o->options.waits(o->options.arg, a, is_new ? words : NULL);
+}
+
+/* Each for itself, in between all others. */
 void sl_output_on_round(uv_timer_t *timer)
 {
     sl_output *o = SL_CONTAINER_OF(timer, sl_output, rounds);
 
-    sl_hold_begin_round(&o->hold, &o->queue);
-    SL_LIST_EACH(&o->queue.batches, link)
+    SL_LIST_EACH_SAFE(&o->held, link)
     {
-        sl_batch *b = SL_CONTAINER_OF(link, sl_batch, link);
+        sl_account *a = account_of(link);
 
-        if (b->probe && !b->packing)
-            sl_output_bring_home(o, b);
+        a->held = false;
+        a->tried = true;
+        if (o->options.tries(o->options.arg, a)) {
+            sl_list_remove(link);
+            sl_list_append(&o->on_trial, link);
+        } else {
+            a->held = true;
+            a->tried = false;
+        }
     }
-    o->in_round = true;
-    if (o->state == OUT_OPEN)
-        sl_output_send(o);
     sl_output_tend(o);
 }
 
-/* What waits is not to take the room of all others, as far as the memory goes; then all wait. */
-static void look_at_crowd(sl_output *o)
+/* All that was read of it was taken. */
+static void end_trial(sl_output *o, sl_account *a)
 {
-    sl_batch_pool *p = o->options.pool;
-    bool crowded = o->hold.bytes > 0 && o->hold.bytes > p->share - p->enough / 2;
-
-    sl_batch_pool_aside(p, o->hold.bytes);
-    if (crowded && !o->crowded)
-        sl_output_say(o, SL_LOG_WARN, "waits: records that are held fill its memory", NULL);
-    o->crowded = crowded;
+    if (a->tried || sl_account_is_out(a))
+        return;
+    sl_list_remove(&a->waits);
+    a->waiting = NULL;
+    o->options.flows(o->options.arg, a);
 }
 
-static void on_flows(void *arg, sl_account *a)
+void sl_output_tried(sl_output *o, sl_account *a)
 {
-    sl_output *o = arg;
-
-    o->options.flows(o->options.arg, a);
+    a->tried = false;
+    end_trial(o, a);
 }
 
 void sl_output_tend(sl_output *o)
 {
-    if (o->in_round && o->hold.round > 0)
-        return;
-    if (o->in_round) {
-        o->in_round = false;
-        sl_hold_end_round(&o->hold, on_flows, o);
-    }
-    look_at_crowd(o);
-    if (o->hold.batches.count > 0 && o->state != OUT_CLOSED &&
+    SL_LIST_EACH_SAFE(&o->on_trial, link)
+    end_trial(o, account_of(link));
+    if (!sl_list_is_empty(&o->held) && o->state != OUT_CLOSED &&
         !uv_is_active((uv_handle_t *)&o->rounds))
         uv_timer_start(
             &o->rounds, sl_output_on_round,
             sl_backoff_ms(1, o->options.retry_max_ms, o->options.retry_max_ms, sl_random()), 0);
 }
 
-void sl_output_hold(sl_output *o, sl_account *a, const char *reason, const char *words)
+/* --- what is theirs --- */
+
+static bool goes_back(const sl_batch *b, uint32_t i)
 {
-    if (sl_hold_account(&o->hold, a, reason))
-        o->options.waits(o->options.arg, a, words);
+    return b->rows[i].fate != SL_FATE_SETTLED && b->marks[b->rows[i].mark]->account->held;
 }
 
-void sl_output_empty(sl_output *o, sl_batch *b)
+void sl_output_give_back(sl_output *o, sl_batch *b)
 {
-    o->hold.round -= b->probe;
-    b->probe = false;
-    o->options.emptied(o->options.arg, b); /* may put the next one, or close this output */
-}
-
-static bool has_held(const sl_batch *b, bool *all)
-{
-    bool some = false;
-
-    *all = true;
-    for (uint32_t i = 0; i < b->mark_count; i++) {
-        const sl_mark *m = b->marks[i];
-
-        if (!m || m->records == 0)
-            continue;
-        if (sl_hold_has(m->account))
-            some = true;
+    for (uint32_t i = 0, n; i < b->row_count; i += n) {
+        for (n = 0; i + n < b->row_count && goes_back(b, i + n); n++)
+            b->rows[i + n].fate = SL_FATE_SETTLED;
+        if (n > 0)
+            o->options.given_back(o->options.arg, b, i, n);
         else
-            *all = false;
+            n = 1;
     }
-    return some;
+}
+
+static bool has_held(const sl_batch *b)
+{
+    for (uint32_t i = 0; i < b->mark_count; i++) {
+        if (b->marks[i]->records > 0 && b->marks[i]->account->held)
+            return true;
+    }
+    return false;
 }
 
 bool sl_output_sift(sl_output *o, sl_batch *b)
 {
-    sl_batch *part;
-    bool all;
-
-    if (sl_list_is_empty(&o->hold.accounts) || !has_held(b, &all))
+    if (sl_list_is_empty(&o->held) || !has_held(b))
         return true;
-    if (all && b->carved) {
-        sl_queue_remove(&o->queue, b);
-        sl_hold_add(&o->hold, b);
-    } else {
-        part = sl_batch_carve(o->options.pool, b, sl_hold_has);
-        sl_hold_add(&o->hold, part);
-    }
-    if (all && b->row_count == 0) {
-        sl_queue_remove(&o->queue, b);
-        sl_output_empty(o, b);
-    }
-    sl_output_tend(o);
-    return !all;
+    for (uint32_t i = 0; i < b->row_count; i++)
+        b->rows[i].fate = SL_FATE_LATER;
+    sl_output_give_back(o, b);
+    if (sl_batch_keep_unsettled(b))
+        return true;
+    sl_queue_remove(&o->queue, b);
+    o->options.emptied(o->options.arg, b); /* may put the next one, or close this output */
+    return false;
 }

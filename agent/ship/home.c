@@ -102,7 +102,7 @@ static void hold_rows(sl_output *o, const sl_batch *b, const char *reason, const
     for (uint32_t i = 0; i < b->row_count; i++) {
         sl_account *a = b->marks[b->rows[i].mark]->account;
 
-        if (b->rows[i].fate == SL_FATE_HELD && !sl_hold_has(a))
+        if (b->rows[i].fate == SL_FATE_HELD)
             sl_output_hold(o, a, reason, words);
     }
 }
@@ -154,27 +154,12 @@ static void count_trip(sl_output *o, const sl_trip *t)
                       NULL);
 }
 
-static void look_up_frame(const sl_output *o, const char **before, const char **after)
-{
-    *before = o->ops->before;
-    *after = o->ops->after;
-    if (o->ops->frame)
-        o->ops->frame(o->hosting.self, before, after);
-}
-
-void sl_output_bring_home(sl_output *o, sl_batch *b)
-{
-    const char *before, *after;
-
-    look_up_frame(o, &before, &after);
-    o->options.bring_home(o->options.arg, b, before, after);
-}
-
 bool sl_output_reframe(sl_output *o, const sl_trip *t)
 {
-    const char *before, *after;
+    const char *before = o->ops->before, *after = o->ops->after;
 
-    look_up_frame(o, &before, &after);
+    if (o->ops->frame)
+        o->ops->frame(o->hosting.self, &before, &after);
     return o->options.reframe(o->options.arg, t->batch, sl_str(t->elsewhere), before, after);
 }
 
@@ -182,8 +167,11 @@ bool sl_output_reframe(sl_output *o, const sl_trip *t)
 static void finish(sl_output *o, sl_trip *t)
 {
     sl_batch *b = t->batch;
-    bool left = sl_batch_keep_unsettled(b);
+    bool left;
 
+    if (!sl_list_is_empty(&o->held))
+        sl_output_give_back(o, b);
+    left = sl_batch_keep_unsettled(b);
     if (t->anew && left && !sl_output_reframe(o, t) && !t->why_again)
         t->why_again = sl_strdup("its records cannot be framed in another way");
 
@@ -200,7 +188,7 @@ static void finish(sl_output *o, sl_trip *t)
     if (left)
         sl_queue_put_back(&o->queue, b);
     else
-        sl_output_empty(o, b);
+        o->options.emptied(o->options.arg, b); /* may put the next one, or close this output */
     sl_output_tend(o);
     go_on(o, t);
     sl_trip_free(t);

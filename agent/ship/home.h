@@ -8,8 +8,6 @@
 void sl_output_home(sl_output *o, sl_trip *t);
 /* Rows that are to go out in another frame get it. false: they would go out as they were. */
 bool sl_output_reframe(sl_output *o, const sl_trip *t);
-/* What was held at another target than its own is tried at its own again. */
-void sl_output_bring_home(sl_output *o, sl_batch *b);
 /* Rows that were refused are settled: for sl_refusals, as the next one. */
 void sl_output_refused(void *output, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *v);
 /* Some that were refused are on disk, or why they are not. */

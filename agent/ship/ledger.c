@@ -127,6 +127,19 @@ void sl_ledger_settle(sl_batch *b, uint32_t first, uint32_t n, const sl_verdict 
     }
 }
 
+void sl_ledger_give_back(sl_batch *b, uint32_t first, uint32_t n)
+{
+    uint64_t bytes;
+
+    for (uint32_t i = first, run; i < first + n; i += run) {
+        sl_mark *m = b->marks[b->rows[i].mark];
+
+        run = run_of(b, i, first + n, &bytes);
+        m->account->again_bytes += bytes;
+        sl_mark_settle(m, run, bytes);
+    }
+}
+
 void sl_log_loss(sl_log *log, const char *output, const sl_loss *loss)
 {
     char from[24], to[24], bytes[24], restart[16];

@@ -6,8 +6,8 @@
  *
  * Books (P3): read = delivered + filtered + dead-lettered + dropped + in flight, in bytes of the
  * file, per process life; lost bytes were never read. In flight is added up anew from the marks and
- * the open parts, so that the equation can fail. A counter never falls: where parts are dropped to be
- * read again, their bytes stay in flight, and as many of the next ones are not counted as read.
+ * the open parts, so that the equation can fail. A counter never falls: where something is dropped to be
+ * read again, its bytes stay in flight, and as many of the next ones are not counted as read.
  *
  * Thread   the loop's */
 #ifndef SL_SHIP_LEDGER_H
@@ -29,9 +29,8 @@ struct sl_account {
     sl_link marks[SL_STREAMS]; /* in file order */
     sl_place part[SL_STREAMS]; /* start of the open part; seq 0: there is none */
     uint64_t part_bytes;       /* of all open parts */
-    uint64_t
-        again_bytes; /* of parts that were dropped: so many of the next bytes were read before */
-    sl_place read;   /* read position; every stream is read up to here */
+    uint64_t again_bytes;      /* of what was dropped: so many of the next bytes were read before */
+    sl_place read;             /* read position; every stream is read up to here */
     sl_place resumed
         [SL_STREAMS]; /* where the stream was when we started: the frontier is never before */
     uint32_t marked[SL_STREAMS]; /* number of the stream's mark in the batch of that epoch */
@@ -39,8 +38,9 @@ struct sl_account {
     sl_books books;
     sl_place
         fresh; /* no life before this one can have sent what lies from here on; seq 0: unknown */
-    const char *waiting; /* why nothing of it is read for now; NULL: it flows. See ship/hold.h */
+    const char *waiting; /* why nothing of it is read for now; NULL: it flows. See ship/aside.h */
     bool held;           /* nothing of it is sent */
+    bool tried;          /* a record of it is read, though it waits */
     sl_link waits;       /* among those that wait */
 };
 
@@ -62,6 +62,8 @@ static inline void sl_account_read(sl_account *a, uint64_t bytes)
     }
     a->books.read += bytes - again;
 }
+/* Rows first .. first + n - 1 of b are dropped, and come again: the frontiers are to go back, too. */
+void sl_ledger_give_back(sl_batch *b, uint32_t first, uint32_t n);
 /* Open parts are dropped, and hold their frontiers: what was read of them comes again. */
 void sl_account_drop_parts(sl_account *a);
 /* Everything was answered for and dropped: what comes next is at `at`. */

@@ -4,7 +4,7 @@
  * send() too; a batch whose records are all answered stands in `home` until the loop's next turn, which
  * deals with it outside of the plugin: so nothing recurses, however many batches are waiting.
  *
- *   put -> queue -> (sift: who is held goes aside) -> (pack) -> send
+ *   put -> queue -> (sift: who is held goes back to its file) -> (pack) -> send
  *   answered -> home.c -> (refused: bury) -> gone, or back into the queue
  *
  * Owns     the plugin's instance; trips; batches from put() until `emptied` */
@@ -41,7 +41,7 @@ uint64_t sl_backoff_ms(uint64_t failures, uint64_t initial_ms, uint64_t max_ms, 
 /* One at a time while it tries out whether things are well again: so nothing overtakes. */
 static uint32_t window(const sl_output *o)
 {
-    return o->storming || o->hold.round > 0 ? 1 : o->options.max_in_flight;
+    return o->storming ? 1 : o->options.max_in_flight;
 }
 
 /* Some that are older may have to go out before. */
@@ -85,7 +85,7 @@ static sl_batch *take_next_of_lane(sl_output *o)
         if (!b || b->packing)
             return NULL;
     } while (!sl_output_sift(o, b));
-    if ((o->crowded && !b->probe) || !is_packed(o, b))
+    if (!is_packed(o, b))
         return NULL;
     sl_queue_remove(&o->queue, b);
     return b;
@@ -196,7 +196,7 @@ static void give_back_waiting(sl_output *o)
     sl_batch *b;
 
     sl_list_remove(&o->packer.waiting);
-    while ((b = sl_queue_take(&o->queue)) || (b = sl_hold_take(&o->hold)))
+    while ((b = sl_queue_take(&o->queue)))
         o->options.emptied(o->options.arg, b);
 }
 
@@ -401,7 +401,8 @@ sl_err sl_output_new(const sl_output_options *options, sl_output **out)
                             .level = sl_output_gzip_level(options->plugin, o->hosting.self),
                             .more = on_packed,
                             .arg = o};
-    sl_hold_init(&o->hold);
+    sl_list_init(&o->held);
+    sl_list_init(&o->on_trial);
     sl_queue_init(&o->queue);
     sl_list_init(&o->home);
     uv_timer_init(options->loop, &o->timer);
@@ -483,7 +484,6 @@ void sl_output_look(const sl_output *o, sl_output_numbers *out)
                                .conflicts = o->conflicts,
                                .wire_bytes = o->hosting.wire_bytes,
                                .words = o->hosting.up_reason,
-                               .held_bytes = o->hold.bytes,
                                .out = o->in_flight,
                                .waiting = o->queue.count,
                                .state = state_names[o->state],

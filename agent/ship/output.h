@@ -2,8 +2,8 @@
  *
  * Records answered RETRY stay behind as a remainder of the same batch and go out again before newer
  * ones, after a back-off that doubles up to a limit, with jitter; for ever, or until they have failed
- * `retry_limit` times. What is refused goes to the dead letter, whose target takes nothing waits with
- * its container (hold.h), and when nearly all is refused, everything waits (storm.h).
+ * `retry_limit` times. What is refused goes to the dead letter, whose target takes nothing goes back to
+ * its file (aside.h), and when nearly all is refused, everything waits (storm.h).
  *
  * Owns     the plugin's instance; batches from put() until `emptied`
  * Thread   the loop's */
@@ -36,7 +36,7 @@ typedef struct sl_output_options {
     bool storm_goes_on;  /* nobody minds when most is refused */
     sl_packers *packers; /* these two, for a plugin that wants gzip */
     size_t (*gzip)(char *out, sl_slice body, int level);
-    sl_batch_pool *pool; /* where batches come from; half of it may wait in holds */
+    sl_batch_pool *pool; /* where a redrive's batches come from */
     uv_loop_t *loop;
     const sl_clock *clock;
     sl_log *log;
@@ -46,14 +46,17 @@ typedef struct sl_output_options {
     void (*settled)(void *arg, sl_batch *b, uint32_t first, uint32_t n, const sl_verdict *verdict);
     /* Whose records `a` counts. */
     void (*whose)(void *arg, const sl_account *a, sl_whose *out);
-    /* From now on nothing of it is to be read; a->waiting says why, `words` are the far end's. */
+    /* From now on nothing of it is to be read; a->waiting says why, `words` are the far end's; NULL:
+     * it waited before, and its trial failed. */
     void (*waits)(void *arg, sl_account *a, const char *words);
-    void (*flows)(void *arg, sl_account *a); /* and now it is */
+    /* These rows are not delivered, and are to be read again. Called as `settled` is. */
+    void (*given_back)(void *arg, sl_batch *b, uint32_t first, uint32_t n);
+    /* A record of it is to be read; then sl_output_tried(). false: not now. */
+    bool (*tries)(void *arg, sl_account *a);
+    void (*flows)(void *arg, sl_account *a); /* it is to be read as all others */
     /* Rows of b whose fate is ANEW get that frame, and that target unless its ptr is NULL. false: it
      * cannot be, or all is as it was. */
     bool (*reframe)(void *arg, sl_batch *b, sl_slice target, const char *before, const char *after);
-    /* What of b went elsewhere comes back to its own target. */
-    void (*bring_home)(void *arg, sl_batch *b, const char *before, const char *after);
     /* All of b is settled, or the output closes: it is the lane's again. */
     void (*emptied)(void *arg, sl_batch *b);
     /* The output cannot ever deliver again; the agent should stop. */
@@ -67,8 +70,10 @@ SL_MUST_USE sl_err sl_output_new(const sl_output_options *options, sl_output **o
 void sl_output_free(sl_output *o); /* after `closed`, or if it never was used; accepts NULL */
 
 void sl_output_put(sl_output *o, sl_batch *b);
-/* Nothing is queued and nothing is out. What waits with its container does not count. */
+/* Nothing is queued and nothing is out. */
 bool sl_output_is_idle(const sl_output *o);
+/* A record of `a`, which is on trial, was put; or there was none in its file. */
+void sl_output_tried(sl_output *o, sl_account *a);
 /* How many batches are queued, out not counted. */
 uint32_t sl_output_waiting(const sl_output *o);
 
@@ -85,7 +90,6 @@ typedef struct sl_output_numbers {
     uint64_t conflicts;  /* records that were there already, though nobody can have sent them */
     uint64_t wire_bytes; /* that the plugin says it put on the wire */
     const char *words;   /* why it is not up, as the far end said; NULL: not known */
-    uint64_t held_bytes; /* of memory, that wait with their containers */
     uint32_t out;        /* batches out now */
     uint32_t waiting;    /* batches that wait for their turn, or for the end of a back-off */
     const char *state;   /* "open", "backoff", "closing", "closed" */

@@ -4,9 +4,9 @@
 #ifndef SL_SHIP_OUTPUT_IN_H
 #define SL_SHIP_OUTPUT_IN_H
 
-#include "ship/hold.h"
 #include "ship/host.h"
 #include "ship/output.h"
+#include "ship/queue.h"
 #include "ship/redrive.h"
 #include "ship/storm.h"
 
@@ -44,8 +44,7 @@ struct sl_output {
     bool gone;      /* closed */
     bool abandoned; /* freed before it was closed */
     sl_packer packer;
-    sl_hold hold;
-    bool in_round, crowded;
+    sl_link held, on_trial; /* accounts that wait: see aside.h */
     sl_storm storm;
     bool storming;
     sl_refusals refusals;
@@ -54,7 +53,7 @@ struct sl_output {
     bool errand_went;    /* last: now it is the lane's turn */
     bool draining;       /* no errand begins any more */
     uv_timer_t timer;    /* ends the back-off */
-    uv_timer_t rounds;   /* begins the next round of those that wait */
+    uv_timer_t rounds;   /* those that wait are tried */
     uv_timer_t again;    /* the redrive's */
     uv_idle_t turn;      /* runs while somebody is home */
 };

@@ -13,6 +13,7 @@ from programs import SLUICE
 from test_admin import LocalConnection, Metrics
 from test_plugin_so import ROOT, build
 
+WAITS = "container waits: its records are not taken; tries again slowly"
 SCRIPTED = ROOT / "tests/plugin/output_scripted/output_scripted.c"
 
 
@@ -200,8 +201,7 @@ class Held(Case):
         free = {n for n, (container, _) in self.written.items() if container == "free"}
         held = [n for n, (container, _) in self.written.items() if container == "held"]
         self.wait_settled(sluice, free | set(held[:10]))
-        said = agent.until("that it waits", lambda: sluice.life.logged(
-            "container waits: its records are not taken; tries again slowly"))
+        said = agent.until("that it waits", lambda: sluice.life.logged(WAITS))
         self.assertEqual([(s["pod"], s["reason"], s["error"]) for s in said],
                          [("held-1", "index", "no such index")])
         self.assertFalse(set(self.taken()) & set(held[10:]))
@@ -224,8 +224,7 @@ class Held(Case):
         self.put("free", *["ok"] * 50)
         sluice.start()
         self.wait_settled(sluice, {n for n in self.written if n not in (1, 2)})
-        agent.until("that it waits", lambda: sluice.life.logged(
-            "container waits: its records are not taken; tries again slowly"))
+        agent.until("that it waits", lambda: sluice.life.logged(WAITS))
         books = self.assert_stops(sluice)
         self.assertGreater(books["in_flight_bytes"], 0)
         self.gate.touch()
@@ -235,22 +234,38 @@ class Held(Case):
         self.assertEqual(sorted(self.taken()), sorted(self.written))  # nothing twice
 
     def test_memory_is_flat_with_many_held(self):
-        """Held records fill their part of the memory; and then all waits, and says so."""
+        """What is held goes back to its file: all others flow to their ends, through any number of trials,
+        a SIGKILL and a stop; and each line comes once, in its container's order."""
         sluice = self.sluice(batch={"max_bytes": "64KiB"})
         sluice.options["memory_limit"] = "2MiB"
         for n in range(60):
             self.put(f"held{n}", *["hold" + "." * 900] * 300)
         sluice.start()
-        agent.until("that all waits", lambda: sluice.life.logged(
-            "waits: records that are held fill its memory"))
-        if not self.is_sanitized():
-            self.assertLess(sluice.life.peak_rss(), 40 << 20)
+        held = {f"held{n}-1" for n in range(60)}
+        for how in (sluice.kill, lambda: self.assert_stops(sluice), None):
+            self.put("free", *["ok" + "." * 900] * 3000)
+            self.wait_settled(sluice, {n for n, (c, _) in self.written.items() if c == "free"})
+            agent.until("that they wait", lambda: len(sluice.life.logged(WAITS)) == 60)
+            for _ in range(20):   # trials meanwhile
+                self.assert_waiting(sluice, "index", held)
+            if not self.is_sanitized():
+                self.assertLess(sluice.life.peak_rss(), 24 << 20)
+            if how:
+                how()
+                sluice.start()
         self.gate.touch()
         self.wait_settled(sluice)
-        self.assert_stops(sluice)
-        for n in range(60):
-            own = [i for i, (container, _) in self.written.items() if container == f"held{n}"]
-            self.assertEqual([i for i in self.taken() if i in set(own)], own)
+        agent.until("all flow", lambda: Metrics(self.ask("/metrics")).sum("waiting_sources") == 0)
+        books = self.assert_stops(sluice)
+        self.assertEqual(books["in_flight_bytes"], 0)
+        self.assertEqual(books["delivered_bytes"], books["read_bytes"])
+        by_container = {}
+        for n in self.taken():
+            by_container.setdefault(self.written[n][0], []).append(n)
+        for name, numbers in by_container.items():
+            own = [n for n, (container, _) in self.written.items() if container == name]
+            self.assertEqual(numbers if name != "free" else sorted(set(numbers)), own)
+        self.assertEqual(len(by_container), 61)
 
 
 class Full(Case):

@@ -210,7 +210,8 @@ struct near {
     int gave_up, closed;
     bool close_when_empty;
     sl_account accounts[2]; /* of small letters, and of large ones */
-    sl_buf waits;           /* "+a -a " */
+    sl_buf waits;           /* "+a:index:H -a " */
+    char files[2][16];      /* what was given back, and is to be read again */
     uint64_t offset;
     char dir[64];
     /* options */
@@ -255,25 +256,69 @@ static void on_waits(void *arg, sl_account *a, const char *words)
 {
     struct near *near = arg;
 
-    sl_buf_add_format(&near->waits, "+%c:%s:%s ", a == &near->accounts[0] ? 'a' : 'A', a->waiting,
-                      words);
+    sl_buf_add_format(&near->waits, "+%c", a == &near->accounts[0] ? 'a' : 'A');
+    if (words)
+        sl_buf_add_format(&near->waits, ":%s:%s", a->waiting, words);
+    sl_buf_add_text(&near->waits, " ");
+}
+
+/* Its file has them in their order, however they come back. */
+static void unread(char *file, char letter)
+{
+    size_t len = strlen(file), at = len;
+
+    while (at > 0 && file[at - 1] > letter)
+        at--;
+    memmove(file + at + 1, file + at, len + 1 - at);
+    file[at] = letter;
+}
+
+static void on_given_back(void *arg, sl_batch *b, uint32_t first, uint32_t n)
+{
+    struct near *near = arg;
+
+    ck_assert_int_eq(near->far.depth, 0);
+    add_values(&near->settled, b, first, n);
+    sl_buf_add_text(&near->settled, "=< ");
+    for (uint32_t i = first; i < first + n; i++)
+        unread(near->files[b->marks[b->rows[i].mark]->account == &near->accounts[1]],
+               b->payload[b->rows[i].at]);
+    sl_ledger_give_back(b, first, n);
+}
+
+static void put(struct near *near, const char *letters);
+
+static bool on_tries(void *arg, sl_account *a)
+{
+    struct near *near = arg;
+    char *file = near->files[a == &near->accounts[1]], letter[2] = {*file, 0};
+
+    if (sl_account_is_out(a))
+        return false;
+    memmove(file, file + 1, strlen(file));
+    put(near, letter);
+    sl_output_tried(near->output, a);
+    return true;
 }
 
 static void on_flows(void *arg, sl_account *a)
 {
     struct near *near = arg;
+    char *file = near->files[a == &near->accounts[1]], rest[sizeof near->files[0]];
 
     ck_assert_ptr_null(a->waiting);
     sl_buf_add_format(&near->waits, "-%c ", a == &near->accounts[0] ? 'a' : 'A');
+    strcpy(rest, file);
+    *file = '\0';
+    if (*rest)
+        put(near, rest);
 }
 
 /* Of the frame, all that is looked at is the newline; a target is shown by far_send(). */
 static void frame_line(void *arg, const sl_mark *m, const sl_record *rec, sl_slice *target,
                        sl_buf *before, sl_buf *after)
 {
-    (void)m, (void)rec, (void)before;
-    if (arg)
-        *target = SL_SLICE(""); /* its own */
+    (void)arg, (void)m, (void)rec, (void)before, (void)target;
     sl_buf_add_text(after, "\n");
 }
 
@@ -284,15 +329,6 @@ static bool on_reframe(void *arg, sl_batch *b, sl_slice target, const char *befo
 
     ck_assert(!before && !after); /* those of the plugin */
     return sl_batch_reframe(&near->pool, b, &(sl_reframe){.target = target, .frame = frame_line});
-}
-
-static void on_bring_home(void *arg, sl_batch *b, const char *before, const char *after)
-{
-    struct near *near = arg;
-
-    ck_assert(!before && !after);
-    (void)sl_batch_reframe(&near->pool, b,
-                           &(sl_reframe){.home = true, .frame = frame_line, .arg = near});
 }
 
 static void on_emptied(void *arg, sl_batch *b)
@@ -347,6 +383,8 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
         .gzip = sl_gzip,
         .whose = on_whose,
         .waits = on_waits,
+        .given_back = on_given_back,
+        .tries = on_tries,
         .flows = on_flows,
         .max_in_flight = max_in_flight,
         .loop = &near->loop,
@@ -356,7 +394,6 @@ static void set_up(struct near *near, const sl_plugin *plugin, uint32_t max_in_f
         .settled = on_settled,
         .emptied = on_emptied,
         .reframe = on_reframe,
-        .bring_home = on_bring_home,
         .gave_up = on_gave_up,
         .closed = on_closed,
     };
@@ -399,6 +436,7 @@ static void put(struct near *near, const char *letters)
         sl_record rec = {.at = {1, near->offset++}, .bytes = 1, .time = time};
         uint32_t mark = sl_account_mark(a, &near->pool, b, SL_STDOUT, 1, name);
 
+        sl_account_read(a, 1);
         b->payload[b->used] = letters[i];
         b->payload[b->used + 1] = '\n';
         sl_batch_added(b, mark, &(sl_encoded){.len = 2, .after = 1, .time = SL_NO_TIME}, &rec);
@@ -576,65 +614,81 @@ static const struct {
     /* tries of a record */
     {{"ab"}, {"RR", "RD", "R"}, "ab|ab|a|", "b=D a=retry_limit ", "", 1, 3, 0, false},
     {{"ab", "cd"}, {"RD", "R", "DD"}, "ab|a|cd|", "b=D a=retry_limit cd=D ", "", 1, 2, 0, false},
-    /* who is held waits, and the others flow; in its order, and what is queued with it */
-    {{"aAb"}, {"HDH", "DD"}, "aAb|ab|", "A=D ab=D ", "+a:index:H -a ", 1, 0, 0, false},
-    {{"aAb", "cBC"},
-     {"HDH", "DD", "DD", "D"},
-     "aAb|BC|ab|c|",
-     "A=D BC=D ab=D c=D ",
+    /* who is held waits in his file, and the others flow; then one record is tried */
+    {{"aAb"},
+     {"HDH", "D", "D"},
+     "aAb|a|b|",
+     "A=D a=< b=< a=D b=D ",
      "+a:index:H -a ",
      1,
      0,
      0,
      false},
     {{"aAb", "cBC"},
-     {"HDH", "DDD", "DD"},
-     "aAb|cBC|ab|",
-     "A=D cBC=D ab=D ",
+     {"HDH", "DD", "D", "DD"},
+     "aAb|BC|a|bc|",
+     "A=D a=< b=< c=< BC=D a=D bc=D ",
+     "+a:index:H -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"aAb", "cBC"},
+     {"HDH", "DDD", "D", "D"},
+     "aAb|cBC|a|b|",
+     "A=D a=< b=< cBC=D a=D b=D ",
      "+a:index:H -a ",
      2,
      0,
      0,
      false},
     {{"aA", "bB", "cC"},
-     {"HD", "D", "D", "H", "D", "D", "D"},
-     "aA|B|C|a|a|b|c|",
-     "A=D B=D C=D a=D b=D c=D ",
-     "+a:index:H -a ",
+     {"HD", "D", "D", "H", "D", "DD"},
+     "aA|B|C|a|a|bc|",
+     "A=D a=< b=< B=D c=< C=D a=< a=D bc=D ",
+     "+a:index:H +a -a ",
      1,
      0,
      0,
      false},
     {{"aA", "bB"},
-     {"HH", "HD", "D", "D", "D"},
-     "aA|aA|B|a|b|",
-     "A=D B=D a=D b=D ",
-     "+a:index:H +A:index:H -A -a ",
+     {"HH", "H", "D", "D", "D", "D"},
+     "aA|a|A|B|a|b|",
+     "aA=< bB=< a=< A=D B=D a=D b=D ",
+     "+a:index:H +A:index:H +a -A -a ",
      1,
      0,
      0,
      false},
-    {{"aAb"}, {"HRH", "D", "DD"}, "aAb|A|ab|", "A=D ab=D ", "+a:index:H -a ", 1, 0, 0, false},
-    {{"ab", "cd"},
-     {"HR", "DR", "D", "DD"},
-     "ab|ab|b|cd|",
-     "a=D b=D cd=D ",
+    {{"aAb"},
+     {"HRH", "D", "D", "D"},
+     "aAb|A|a|b|",
+     "a=< b=< A=D a=D b=D ",
      "+a:index:H -a ",
      1,
      0,
      0,
      false},
-    {{"ab"}, {"HH", "XD"}, "ab|ab|", "b=D a=X ", "+a:index:H -a ", 1, 0, 0, false},
+    {{"ab", "cd"},
+     {"HR", "D", "DDD"},
+     "ab|a|bcd|",
+     "ab=< cd=< a=D bcd=D ",
+     "+a:index:H -a ",
+     1,
+     0,
+     0,
+     false},
+    {{"ab"}, {"HH", "X", "D"}, "ab|a|b|", "ab=< a=X b=D ", "+a:index:H -a ", 1, 0, 0, false},
     /* elsewhere: at once, there again after a failure, and home again when it was held */
     {{"ab", "c"}, {"DE", "D", "D"}, "ab|b@x|c|", "a=D b=D c=D ", "", 1, 0, 0, false},
     {{"ab"}, {"EE", "RD", "D"}, "ab|a@xb@x|a@x|", "b=D a=D ", "", 1, 0, 0, false},
-    {{"a"}, {"E", "H", "D"}, "a|a@x|a|", "a=D ", "+a:index:H -a ", 1, 0, 0, false},
+    {{"a"}, {"E", "H", "D"}, "a|a@x|a|", "a=< a=D ", "+a:index:H -a ", 1, 0, 0, false},
     {{"a"}, {"E", "E", "D"}, "a|a@x|a@x|", "a=D ", "", 1, 0, 0, false}, /* it fails: it is there */
     /* no room among the dead letters: they wait, or are gone */
     {{"aA", "b"},
      {"XD", "D", "D"},
      "aA|a|b|",
-     "A=D a=D b=D ",
+     "A=D a=< b=< a=D b=D ",
      "+a:dead_letter:X -a ",
      1,
      0,
@@ -669,6 +723,7 @@ START_TEST(each_record_is_answered_for)
     for (int i = 0; i < 2; i++) {
         books = sl_account_books(&near.accounts[i]);
         ck_assert_uint_eq(books.in_flight, 0);
+        ck_assert(sl_books_balance(&books));
         ck_assert(sl_account_is_settled(&near.accounts[i]));
     }
     tear_down(&near);
@@ -724,7 +779,7 @@ static const struct {
     {{"abc", "de", "f"}, {"DDD", "DD", "D"}, "abc|de|f|", "abc=D de=D f=D ", "1"},
     {{"abc"}, {"RDR", "DR", "D"}, "abc|ac|c|", "b=D a=D c=D ", NULL},
     {{"abcd", "e"}, {"SSSS", "DD", "DD", "D"}, "abcd|ab|cd|e|", "ab=D cd=D e=D ", NULL},
-    {{"aA", "bB"}, {"HD", "D", "D", "D"}, "aA|B|a|b|", "A=D B=D a=D b=D ", NULL},
+    {{"aA", "bB"}, {"HD", "D", "D", "D"}, "aA|B|a|b|", "A=D a=< b=< B=D a=D b=D ", NULL},
 };
 
 START_TEST(payloads_are_packed_in_their_order)
