@@ -9,7 +9,8 @@
 static int run(const sl_cli_args *args)
 {
     sl_buf errors = {0};
-    sl_config *config = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    sl_config *config =
+        sl_config_load(SL_FILES_NEEDED, args->file, args->sets, args->set_count, &errors);
     int code = SL_EXIT_USAGE;
 
     if (config)

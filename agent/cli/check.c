@@ -40,7 +40,7 @@ static void list_plugins(const sl_config *c, const char *before, sl_buf *out)
 int sl_cli_check(const sl_cli_args *args)
 {
     sl_buf errors = {0}, out = {0};
-    sl_config *c = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    sl_config *c = sl_config_load(SL_FILES_AWAY, args->file, args->sets, args->set_count, &errors);
     int code = SL_EXIT_USAGE;
 
     if (c) {
@@ -50,9 +50,9 @@ int sl_cli_check(const sl_cli_args *args)
             sl_config_dump(c, &out);
         }
         code = sl_cli_print(&out);
-    } else {
-        fwrite(errors.ptr, 1, errors.len, stderr);
     }
+    if (errors.len > 0)
+        fwrite(errors.ptr, 1, errors.len, stderr);
     sl_config_free(c);
     sl_buf_fini(&errors);
     sl_buf_fini(&out);

@@ -417,7 +417,7 @@ int sl_cli_dead_letter(const sl_cli_args *args)
                 args->reason);
         return code;
     }
-    config = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    config = sl_config_load(SL_FILES_UNSEEN, args->file, args->sets, args->set_count, &errors);
     if (config) {
         w.config = config;
         code = call(&w, verb);

@@ -9,7 +9,8 @@
 static sl_config *load(const sl_cli_args *args)
 {
     sl_buf errors = {0};
-    sl_config *c = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    sl_config *c =
+        sl_config_load(SL_FILES_UNSEEN, args->file, args->sets, args->set_count, &errors);
 
     if (!c && args->file)
         fwrite(errors.ptr, 1, errors.len, stderr);

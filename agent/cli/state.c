@@ -351,7 +351,7 @@ int sl_cli_state(const sl_cli_args *args)
     }
     if (!understands(&w, verb))
         return code;
-    config = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    config = sl_config_load(SL_FILES_UNSEEN, args->file, args->sets, args->set_count, &errors);
     if (config) {
         w.dir = config->state_dir;
         code = verb->ask ? change(&w, verb) : look(&w, verb);

@@ -8,7 +8,8 @@
 int sl_cli_status(const sl_cli_args *args)
 {
     sl_buf errors = {0}, out = {0};
-    sl_config *c = sl_config_load(args->file, args->sets, args->set_count, &errors);
+    sl_config *c =
+        sl_config_load(SL_FILES_UNSEEN, args->file, args->sets, args->set_count, &errors);
     const char *target = args->json ? "/api/v1/status" : "/api/v1/status?format=text";
     int code = SL_EXIT_USAGE;
 

@@ -90,14 +90,49 @@ static void on_plugin_mistake(void *arg, const char *option, const char *text)
     sl_mistake(c->o->mistakes, &at, "%s%s: %s", c->o->who, option, text);
 }
 
-/* What is wrong by itself has been said, and is not there: so there is nothing to check then. */
-static void fill_plugin(const sl_options *o, const sl_yaml *node, const sl_output_config *out)
+/* Where it says which files it cannot use. */
+typedef struct file_check {
+    sl_reading *r;
+    const sl_options *o;
+    const sl_yaml *node;
+    const sl_output_config *out;
+} file_check;
+
+/* The value of its option of that name. NULL: it has none. */
+static const char *const *text_of(const sl_output_config *out, const char *option)
 {
-    size_t before = o->mistakes->count;
+    for (const sl_option *row = out->plugin->options; row && row->name; row++) {
+        if (row->type == SL_TEXT && !strcmp(row->name, option))
+            return (const void *)((const char *)out->self + row->offset);
+    }
+    return NULL;
+}
+
+static void on_file_mistake(void *arg, const char *option, const char *text)
+{
+    const file_check *c = arg;
+    const char *const *path = text_of(c->out, option);
+    bool hidden = !path || sl_store_hides(c->r->store, path);
+    bool away = path && c->r->files == SL_FILES_AWAY && access(*path, R_OK) != 0;
+    sl_spot at = sl_spot_of(c->node, option);
+
+    sl_mistake(away ? &c->r->warnings : &c->r->mistakes, &at, "%s%s: %s%s%s%s", c->o->who, option,
+               hidden ? "" : *path, hidden ? "" : ": ", text,
+               away ? "; the agent does not start without it" : "");
+}
+
+/* What is wrong by itself has been said, and is not there: so there is nothing to check then. */
+static void fill_plugin(sl_reading *r, const sl_options *o, const sl_yaml *node,
+                        const sl_output_config *out)
+{
+    const sl_output_ops *ops = &out->plugin->output;
+    size_t before = r->mistakes.count;
 
     sl_options_fill(o, out->plugin->options, out->self, node);
-    if (out->plugin->output.check && o->mistakes->count == before)
-        out->plugin->output.check(out->self, on_plugin_mistake, &(plugin_check){o, node});
+    if (ops->check && r->mistakes.count == before)
+        ops->check(out->self, on_plugin_mistake, &(plugin_check){o, node});
+    if (ops->check_files && r->files != SL_FILES_UNSEEN && r->mistakes.count == before)
+        ops->check_files(out->self, on_file_mistake, &(file_check){r, o, node, out});
 }
 
 /* Why its records cannot have such a time, or NULL. */
@@ -147,7 +182,7 @@ static void read_options(sl_reading *r, const sl_yaml *node, const sl_option *ty
     out->self = sl_store_alloc(r->store, p->self_size);
     sl_options_check(&o, tables, node);
     sl_options_fill(&o, rows, out, node);
-    fill_plugin(&o, node, out);
+    fill_plugin(r, &o, node, out);
     out->encoding = (int)encoding_of(p, out->encoding);
     read_stamp(&o, node, out);
     if (!out->name)
@@ -315,13 +350,14 @@ static void read_all(sl_reading *r, const char *const *sets, size_t set_count)
 }
 
 /* name     NULL: the built-in default */
-static sl_config *parse(const char *name, sl_slice yaml, const char *const *sets, size_t set_count,
-                        sl_buf *errors)
+static sl_config *parse(sl_config_files files, const char *name, sl_slice yaml,
+                        const char *const *sets, size_t set_count, sl_buf *errors)
 {
     struct owner *owner = sl_alloc(sizeof *owner);
     sl_reading r = {.c = &owner->config,
                     .store = &owner->store,
                     .texts = sl_alloc((1 + set_count) * sizeof *r.texts),
+                    .files = files,
                     .built_in = !name};
     bool good;
 
@@ -333,6 +369,7 @@ static sl_config *parse(const char *name, sl_slice yaml, const char *const *sets
     read_all(&r, sets, set_count);
     good = r.mistakes.count == 0;
     sl_mistakes_write(&r.mistakes, errors);
+    sl_mistakes_write(&r.warnings, errors);
     sl_yaml_free(r.root);
     free(r.texts);
     if (good)
@@ -344,7 +381,7 @@ static sl_config *parse(const char *name, sl_slice yaml, const char *const *sets
 sl_config *sl_config_parse(const char *name, sl_slice yaml, const char *const *sets,
                            size_t set_count, sl_buf *errors)
 {
-    return parse(name, yaml, sets, set_count, errors);
+    return parse(SL_FILES_UNSEEN, name, yaml, sets, set_count, errors);
 }
 
 static sl_err read_text(const char *file, sl_buf *out)
@@ -362,8 +399,8 @@ static sl_err read_text(const char *file, sl_buf *out)
     return (sl_err)n;
 }
 
-sl_config *sl_config_load(const char *file, const char *const *sets, size_t set_count,
-                          sl_buf *errors)
+sl_config *sl_config_load(sl_config_files files, const char *file, const char *const *sets,
+                          size_t set_count, sl_buf *errors)
 {
     sl_config *c = NULL;
     sl_buf text = {0};
@@ -372,12 +409,12 @@ sl_config *sl_config_load(const char *file, const char *const *sets, size_t set_
     if (!file && access(DEFAULT_FILE, F_OK) == 0)
         file = DEFAULT_FILE;
     if (!file)
-        return parse(NULL, SL_SLICE(BUILT_IN), sets, set_count, errors);
+        return parse(files, NULL, SL_SLICE(BUILT_IN), sets, set_count, errors);
     err = read_text(file, &text);
     if (err)
         sl_buf_add_format(errors, "%s: cannot be read: %s\n", file, sl_strerror(err));
     else
-        c = parse(file, sl_buf_slice(&text), sets, set_count, errors);
+        c = parse(files, file, sl_buf_slice(&text), sets, set_count, errors);
     sl_buf_fini(&text);
     return c;
 }

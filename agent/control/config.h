@@ -84,13 +84,21 @@ typedef struct sl_config {
 /* May an output be called so? It names a lane, its metrics and a folder. */
 bool sl_config_is_name(const char *name);
 
+/* Who looks at the files that outputs' options name. */
+typedef enum {
+    SL_FILES_UNSEEN, /* nobody: they are not used now */
+    SL_FILES_AWAY,   /* one that cannot be read here may be there where the agent runs: a warning */
+    SL_FILES_NEEDED
+} sl_config_files;
+
 /* Reads, expands ${...}, checks. `sets` are `--set` values, "key=value" each.
  * file      NULL: /etc/sluice/sluice.yaml if it exists, else the built-in default
- * errors    every mistake, a paragraph each: place, line, caret, remedy; empty when there is none
+ * files     where a configuration names what cannot be read
+ * errors    every mistake, a paragraph each: place, line, caret, remedy; or else the warnings
  * returns   NULL if there was any mistake */
-sl_config *sl_config_load(const char *file, const char *const *sets, size_t set_count,
-                          sl_buf *errors);
-/* The same from memory; `name` is what error texts call it. */
+sl_config *sl_config_load(sl_config_files files, const char *file, const char *const *sets,
+                          size_t set_count, sl_buf *errors);
+/* The same from memory, and SL_FILES_UNSEEN; `name` is what error texts call it. */
 sl_config *sl_config_parse(const char *name, sl_slice yaml, const char *const *sets,
                            size_t set_count, sl_buf *errors);
 void sl_config_free(sl_config *c); /* accepts NULL */

@@ -12,7 +12,8 @@
 typedef struct sl_reading {
     sl_config *c;
     sl_store *store;
-    sl_mistakes mistakes;
+    sl_config_files files;
+    sl_mistakes mistakes, warnings;
     sl_source_text *texts; /* the file, then each --set */
     sl_yaml *root;
     bool built_in;

@@ -280,6 +280,9 @@ typedef struct sl_output_ops {
      * of number `metric`, 256 at most, when somebody asks; between open() and close(). */
     const sl_metric *metrics;
     void (*measure)(const void *self, size_t metric, sl_value_fn *value, void *arg);
+    /* Says, as check() does, each file that an option names and that cannot be used. Asked before the
+     * agent starts and by `sluice check`, where check() had nothing to say. May be NULL. */
+    void (*check_files)(const void *self, sl_mistake_fn *mistake, void *arg);
 } sl_output_ops;
 
 typedef enum { SL_OUTPUT = 1, SL_FILTER = 2 } sl_plugin_kind;

@@ -72,15 +72,22 @@ static void make_header(credentials *c)
         abort(); /* as the agent does */
 }
 
+/* Why what read_secret() has returned cannot be used, or NULL. */
+static const char *why_not(const char *secret)
+{
+    if (!secret)
+        return strerror(errno);
+    if (!*secret)
+        return "it is empty";
+    return is_clean(secret) ? NULL : "it holds more than one line";
+}
+
 /* false: what was there before stays in use. */
 static bool read_file(credentials *c, const sl_host *host)
 {
     struct stat st;
     char *secret = read_secret(c->file, &st);
-    const char *why = secret ? !*secret            ? "it is empty"
-                               : !is_clean(secret) ? "it holds more than one line"
-                                                   : NULL
-                             : strerror(errno);
+    const char *why = why_not(secret);
 
     if (why) {
         if (!c->complained)
@@ -127,6 +134,23 @@ void credentials_check(const credentials *c, sl_mistake_fn *mistake, void *arg)
     if (!is_clean(c->user) || !is_clean(c->password) || !is_clean(c->api_key) ||
         !is_clean(c->bearer))
         mistake(arg, "auth", "a secret holds more than one line");
+}
+
+void credentials_check_file(const credentials *c, sl_mistake_fn *mistake, void *arg)
+{
+    const char *const files[][2] = {{"auth.password_file", c->password_file},
+                                    {"auth.api_key_file", c->api_key_file},
+                                    {"auth.bearer_file", c->bearer_file}};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct stat st;
+        char *secret = is_set(files[i][1]) ? read_secret(files[i][1], &st) : NULL;
+        const char *why = is_set(files[i][1]) ? why_not(secret) : NULL;
+
+        if (why)
+            mistake(arg, files[i][0], why);
+        free(secret);
+    }
 }
 
 bool credentials_open(credentials *c, const sl_host *host)

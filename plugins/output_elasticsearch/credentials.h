@@ -23,6 +23,8 @@ typedef struct credentials {
 
 /* Says what is wrong with them, but for what stands in files. */
 void credentials_check(const credentials *c, sl_mistake_fn *mistake, void *arg);
+/* Says whether the file of a secret can be used. */
+void credentials_check_file(const credentials *c, sl_mistake_fn *mistake, void *arg);
 /* They have been checked. false: the file cannot be used, and host->log() was told. */
 bool credentials_open(credentials *c, const sl_host *host);
 void credentials_close(credentials *c);

@@ -8,6 +8,7 @@
  * Fails    see bulk.c: what a server said decides for each record; nothing is given up by itself */
 #include "elasticsearch.h"
 #include "index_name.h"
+#include "tls_files.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -142,6 +143,15 @@ static void es_check(const void *self, sl_mistake_fn *mistake, void *arg)
     check_headers(&es->headers_option, mistake, arg);
     credentials_check(&es->credentials, mistake, arg);
     hosts_check(&es->hosts_option, mistake, arg);
+}
+
+static void es_check_files(const void *self, sl_mistake_fn *mistake, void *arg)
+{
+    const elasticsearch *es = self;
+    const tls_files files = {es->ca_file, es->cert_file, es->key_file, es->key_password};
+
+    tls_files_check(&files, mistake, arg);
+    credentials_check_file(&es->credentials, mistake, arg);
 }
 
 static void make_headers(elasticsearch *es)
@@ -316,5 +326,6 @@ SL_PLUGIN(elasticsearch) = {
             .make_target = make_target,
             .target_field = target_field,
             .check = es_check,
+            .check_files = es_check_files,
         },
 };

@@ -8,8 +8,10 @@
  * Thread   the loop's; librdkafka has its own
  * Fails    see answer.c: reports decide for each record; nothing is given up by itself */
 #include "kafka.h"
+#include "tls_files.h"
 #include "topic_name.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static size_t make_target(const void *self, char *text, size_t len, size_t room)
@@ -42,6 +44,25 @@ static void check(const void *self, sl_mistake_fn *mistake, void *arg)
         mistake(arg, "topic", "it is empty");
     check_topic("topic", k->topic, mistake, arg);
     check_topic("fallback_topic", k->fallback_topic, mistake, arg);
+}
+
+static void check_secret(const char *option, const char *path, sl_mistake_fn *mistake, void *arg)
+{
+    char *secret = *path ? secret_new(path) : NULL;
+
+    if (*path && !secret)
+        mistake(arg, option, errno == ENODATA ? "it is empty" : strerror(errno));
+    free(secret);
+}
+
+static void check_files(const void *self, sl_mistake_fn *mistake, void *arg)
+{
+    const kafka *k = self;
+    const tls_files files = {k->ca_file, k->cert_file, k->key_file, k->key_password};
+
+    tls_files_check(&files, mistake, arg);
+    check_secret("sasl.password_file", k->password_file, mistake, arg);
+    check_secret("sasl.token_file", k->token_file, mistake, arg);
 }
 
 /* What a message carries beside its value. */
@@ -174,6 +195,7 @@ SL_PLUGIN(kafka) = {
             .flags = SL_WANTS_TIMESTAMP | SL_KEEPS_ORDER,
             .make_target = make_target,
             .check = check,
+            .check_files = check_files,
             .stamp = stamp,
             .metrics = statistics_metrics,
             .measure = measure,

@@ -733,7 +733,7 @@ class Login(Case):
                 ("belong together", {"auth": {"user": "me"}}),
                 ("give one of", {"auth": {"api_key": SECRET, "bearer": SECRET}}),
                 ("or its file, not both", {"auth": {"bearer": SECRET, "bearer_file": "/x"}}),
-                ("cannot use /none", {"auth": {"bearer_file": "/none"}}),
+                ("auth.bearer_file: /none: No such file", {"auth": {"bearer_file": "/none"}}),
                 ("holds a user or a password", {"hosts": [f"http://me:{SECRET}@localhost"]}),
                 ("must begin with http", {"hosts": ["localhost:9200"]}),
                 ("ends with ?", {"hosts": ["http://localhost/?a=b"]}),

@@ -534,7 +534,7 @@ class Configuration(agent.Case):
                 ({"sasl": {"mechanism": "PLAIN", "user": "u"}}, "sasl"),
                 ({"sasl": {"mechanism": "PLAIN", "user": "u", "password_file": "/nowhere"}},
                  "password_file"),
-                ({"tls": {"ca_file": "/nowhere"}}, "ssl.ca.location"),
+                ({"tls": {"ca_file": "/nowhere"}}, "tls.ca_file: /nowhere: No such file"),
                 ({"tls": {"key_file": "/nowhere"}}, "cert_file"),
                 ({"tls": {"min_version": "1.3"}}, "ssl.enabled.protocols"),
                 ({"tls": {"server_name": "a", "verify": False}}, "server_name"),

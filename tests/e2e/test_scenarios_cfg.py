@@ -14,6 +14,7 @@ import agent
 from programs import SLUICE
 from test_tail import Log
 
+CA = Path(__file__).resolve().parents[1] / "servers" / "ca.sh"
 IN = "inputs: [{type: kubernetes}]\n"
 OUT = 'outputs: [{type: "null"}]\n'
 
@@ -106,6 +107,58 @@ class Config(agent.Case):
                             ("${env:A", "${env:A"), ("${what:A}", "what")):
             with self.subTest(value):
                 self.assert_refused(IN + OUT + f'node: "{value}"\n', ":3:7:", word)
+
+    def assert_file(self, kind, section, option, why, away=False):
+        """`run` refuses it at its place; `check` does so if the file is there, else it warns."""
+        text = IN + f"outputs:\n  - type: {kind}\n" + ("    hosts: [http://localhost:1]\n" if kind == "elasticsearch"
+                                                       else "    brokers: ['localhost:1']\n")
+        text += f"    {section}:\n      {option}\n" + f"state_dir: {self.folder}/state\n"
+        with self.subTest((kind, option, why)):
+            run, check = self.command("run", text), self.command("check", text)
+            self.assertEqual((run.returncode, check.returncode), (2, 0 if away else 2), run.stderr + check.stderr)
+            for answer in run, check:
+                self.assertRegex(answer.stderr.decode(), rf"sluice\.yaml:6:\d+: output .*: {why}")
+            self.assertEqual(b"; the agent does not start without it" in check.stderr, away)
+            self.assertFalse((self.folder / "state").exists())
+
+    def test_t_cfg_13_files_of_tls(self):
+        """T-CFG-13: not there, no PEM, a key without its certificate, another one's, a locked one."""
+        ca = self.folder / "ca"
+        subprocess.run([CA, ca], check=True)
+        (ca / "text").write_text("hello\n")
+        subprocess.run(["openssl", "ec", "-in", ca / "client.key", "-out", ca / "locked.key", "-aes256",
+                        "-passout", "pass:x"], check=True, capture_output=True)
+        for kind in ("elasticsearch", "kafka"):
+            for option, why, away in (
+                    ("ca_file: /none", r"tls\.ca_file: /none: No such file", True),
+                    (f"ca_file: {ca}/text", rf"tls\.ca_file: {ca}/text: holds no certificate", False),
+                    (f"ca_file: {ca}", r"tls\.ca_file: .*: holds no certificate", False),
+                    ("cert_file: /none", r"tls\.cert_file: /none: No such file", True),
+                    (f"cert_file: {ca}/client.crt", r"tls\.cert_file: .*name the file .* tls\.key_file", False),
+                    (f"{{cert_file: {ca}/client.crt, key_file: /none}}", r"tls\.key_file: /none: No such file", True),
+                    (f"{{cert_file: {ca}/client.crt, key_file: {ca}/text}}", r"tls\.key_file: .*holds no key", False),
+                    (f"{{cert_file: {ca}/client.crt, key_file: {ca}/locked.key}}",
+                     r"tls\.key_file: .*no tls\.key_password", False),
+                    (f"{{cert_file: {ca}/client.crt, key_file: {ca}/server.key}}",
+                     r"tls\.key_file: .*another key .*tls\.cert_file", False)):
+                self.assert_file(kind, "tls", option, why, away)
+            right = [f"ca_file: {ca}/ca.crt, ", f"cert_file: {ca}/client.pem",
+                     f"cert_file: {ca}/client.crt, key_file: {ca}/locked.key, key_password: x"]
+            for tls in (right[0] + right[1], right[0] + right[2]):
+                answer = self.command("check", IN + f"outputs: [{{type: {kind}, tls: {{{tls}}}, "
+                                      + ("hosts: ['http://a']" if kind == "elasticsearch" else "brokers: [a]") + "}]")
+                self.assertEqual((answer.returncode, answer.stderr), (0, b""))
+
+    def test_t_cfg_13_files_of_secrets(self):
+        (self.folder / "empty").write_text("\n")
+        for option in ("bearer_file: /none", "api_key_file: /none", "{user: u, password_file: /none}"):
+            self.assert_file("elasticsearch", "auth", option, r"auth\..*_file: /none: No such file", True)
+        self.assert_file("elasticsearch", "auth", f"bearer_file: {self.folder}/empty", r".*it is empty")
+        for option in ("{mechanism: PLAIN, user: u, password_file: /none}",
+                       "{mechanism: OAUTHBEARER, token_file: /none}"):
+            self.assert_file("kafka", "sasl", option, r"sasl\..*_file: /none: No such file", True)
+        self.assert_file("kafka", "sasl", f"{{mechanism: OAUTHBEARER, token_file: {self.folder}/empty}}",
+                         r".*it is empty")
 
     def test_cfg_05_nothing_in_it(self):
         """T-CFG-05: never a silent agent that does nothing."""

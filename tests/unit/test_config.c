@@ -843,18 +843,18 @@ START_TEST(chooses_the_encoding)
     sl_config_free(c);
     if (access("/etc/sluice/sluice.yaml", F_OK) == 0)
         return; /* then there is no built-in default to look at */
-    c = sl_config_load(NULL, NULL, 0, &errors);
+    c = sl_config_load(SL_FILES_UNSEEN, NULL, NULL, 0, &errors);
     ck_assert_ptr_null(c->file);
     ck_assert_str_eq(c->inputs[0].path, "/var/log/pods");
     ck_assert_str_eq(c->outputs[0].plugin->name, "stdout");
     ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_TEXT);
     sl_config_free(c);
-    c = sl_config_load(NULL, sets, 3, &errors);
+    c = sl_config_load(SL_FILES_UNSEEN, NULL, sets, 3, &errors);
     ck_assert_str_eq(c->inputs[0].path, "/x");
     ck_assert_str_eq(c->state_dir, "/tmp/s");
     ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     sl_config_free(c);
-    c = sl_config_load(NULL, &sets[3], 1, &errors);
+    c = sl_config_load(SL_FILES_UNSEEN, NULL, &sets[3], 1, &errors);
     ck_assert_str_eq(c->outputs[0].plugin->name, "null");
     ck_assert_int_eq(c->outputs[0].encoding, SL_ENCODING_JSON);
     sl_config_free(c);
@@ -952,7 +952,7 @@ START_TEST(what_we_ship_is_right)
 {
     char *path = sl_format(SL_TEST_DATA "/../../%s", shipped[_i]);
     sl_buf errors = {0};
-    sl_config *c = sl_config_load(path, NULL, 0, &errors);
+    sl_config *c = sl_config_load(SL_FILES_UNSEEN, path, NULL, 0, &errors);
 
     ck_assert_msg(c, "%.*s", (int)errors.len, errors.ptr);
     sl_config_free(c);
