@@ -293,15 +293,29 @@ static void on_warmed(void *arg, sl_tail *tail)
     sl_lane_make_ready(c);
 }
 
-/* What is written behind its files' present ends, nobody can have sent before. */
+/* Was it made after this lane began, and has the lane read nothing of it yet? A `.gz` is a new file that
+ * holds an old one's lines. */
+static bool is_unsent(const sl_cursor *c, const sl_generation *g)
+{
+    return !g->packed && g->key.birth_ns > c->lane->began_ns && !c->account.books.read;
+}
+
+/* Nobody can have sent before what is in such a file, nor what is written behind the present end of
+ * the last one. */
 static void note_fresh(sl_cursor *c)
 {
-    const sl_generation *last = NULL;
+    const sl_generation *last = NULL, *unsent = NULL;
 
     sl_peek_sizes(c->source);
     SL_LIST_EACH(&c->source->generations, link)
-    last = sl_generation_of(link);
-    if (last)
+    {
+        last = sl_generation_of(link);
+        if (!unsent && is_unsent(c, last))
+            unsent = last;
+    }
+    if (unsent)
+        c->account.fresh = (sl_place){unsent->seq, 0};
+    else if (last)
         c->account.fresh = (sl_place){last->seq, last->measured};
 }
 
@@ -516,6 +530,7 @@ sl_err sl_lane_new(const sl_lane_options *options, sl_lane **out)
 
     *out = NULL;
     l->options = *options;
+    l->began_ns = sl_wall_ns(options->clock);
     output.arg = l;
     output.settled = on_settled;
     output.whose = on_whose;

@@ -30,6 +30,7 @@ struct sl_cursor {
 
 struct sl_lane {
     sl_lane_options options;
+    int64_t began_ns; /* no life before ours has sent what is in younger files */
     sl_reader reader;
     sl_link cursors, ready, rewinding;
     sl_join join;

@@ -183,6 +183,17 @@ class Known(Case):
         agent.until("the word", lambda: sluice.life.logged(self.SAID))
         self.assert_stops(sluice)
 
+    def test_what_is_in_a_new_file_conflicts(self):
+        """A pod that starts while we run: what it wrote before we saw it was never sent, either."""
+        sluice = self.sluice()
+        self.put("app", "ok")
+        sluice.start()
+        self.wait_settled(sluice)
+        self.put("later", "known", "ok")
+        self.wait_settled(sluice)
+        agent.until("the word", lambda: sluice.life.logged(self.SAID))
+        self.assert_stops(sluice)
+
     def test_what_was_there_at_the_start_may_have_been_sent(self):
         sluice = self.sluice()
         self.put("app", "known", "ok", "known")
