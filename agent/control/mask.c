@@ -18,8 +18,8 @@ static bool has_word(sl_slice name, const char *word)
 
 bool sl_mask_is_secret(sl_slice name)
 {
-    static const char *const words[] = {"pasw",    "pass",    "secret",  "token",        "bearer",
-                                        "api_key", "api-key", "api.key", "authorization"};
+    static const char *const words[] = {"pasw",    "pass",    "secret",  "token",         "bearer",
+                                        "api_key", "api-key", "api.key", "authorization", ".pem"};
 
     if (name.len >= 4 && !strncasecmp(name.ptr + name.len - 4, "file", 4))
         return false;
@@ -35,10 +35,10 @@ static bool is_one_of(char c, const char *all)
     return c && strchr(all, c);
 }
 
-/* The name before the colon at `colon`, without its quotes. */
-static sl_slice name_before(sl_slice line, size_t colon)
+/* The name that ends at `end`, without its quotes and what follows it. */
+static sl_slice name_before(sl_slice line, size_t end)
 {
-    size_t end = colon, from;
+    size_t from;
 
     while (end > 0 && is_one_of(line.ptr[end - 1], " \t\"'"))
         end--;
@@ -71,28 +71,38 @@ static bool is_shown(sl_slice value)
     return value.len == 0 || is_one_of(*value.ptr, "\"'") || sl_slice_starts(value, SL_SLICE("${"));
 }
 
-/* Bytes of "user:password" at the beginning of what follows "://", or 0. */
+/* Bytes of "user:password" at the beginning of what follows "://", or 0. A password may have a slash
+ * or an @ in it, so rather too much than too little. */
 static size_t login_len(sl_slice text)
 {
     size_t at = 0;
 
-    for (size_t i = 0; i < text.len && !is_one_of(text.ptr[i], "/ \t\"'"); i++)
+    for (size_t i = 0; i < text.len && !is_one_of(text.ptr[i], " \t\"'"); i++)
         at = text.ptr[i] == '@' ? i : at;
     return at;
 }
 
-/* Bytes of the secret at `i`, or 0. A value begins behind its name's colon and the blanks. */
+/* Where the name of a value at `i` ends: before a colon, or before what stands where one was forgotten.
+ * 0: there is no name. */
+static size_t name_end(sl_slice line, size_t i)
+{
+    size_t end = i;
+
+    while (end > 0 && is_one_of(line.ptr[end - 1], " \t"))
+        end--;
+    if (end > 0 && is_one_of(line.ptr[end - 1], ":="))
+        return end - 1;
+    return end < i ? end : 0;
+}
+
+/* Bytes of the secret at `i`, or 0. */
 static size_t secret_at(sl_slice line, size_t i, bool in_flow)
 {
     sl_slice rest = sl_slice_from(line, i);
-    size_t colon = i;
 
     if (i >= 3 && !memcmp(line.ptr + i - 3, "://", 3))
         return login_len(rest);
-    while (colon > 0 && is_one_of(line.ptr[colon - 1], " \t"))
-        colon--;
-    if (colon == 0 || line.ptr[colon - 1] != ':' || is_one_of(*rest.ptr, " \t") ||
-        !sl_mask_is_secret(name_before(line, colon - 1)))
+    if (is_one_of(*rest.ptr, " \t:=") || !sl_mask_is_secret(name_before(line, name_end(line, i))))
         return 0;
     rest.len = value_len(rest, in_flow);
     return is_shown(rest) ? 0 : rest.len;

@@ -1,6 +1,6 @@
 /* mask.h - what an excerpt of a configuration must not show. The user's line may be no YAML at all, so
- * words decide: a value whose name speaks of a password, a secret, a token or a key of an API, and the
- * user and password of a URL. */
+ * words decide: a value whose name speaks of a password, a secret, a token or a key, and the user and
+ * password of a URL. */
 #ifndef SL_CONTROL_MASK_H
 #define SL_CONTROL_MASK_H
 

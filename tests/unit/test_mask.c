@@ -21,9 +21,17 @@ static const struct {
     {"sasl.oauthbearer.config: |x=hunter2", "sasl.oauthbearer.config: |***"},
     /* a URL */
     {"hosts: [\"http://me:hunter2@h:1\", |b]", "hosts: [\"http://***@h:1\", |b]"},
-    {"- http://hun@ter2@h/a@b|", "- http://***@h/a@b|"},
-    {"- http://h:1/a@b|", "- http://h:1/a@b|"},
+    {"- http://hun@ter2@h/a|", "- http://***@h/a|"},
+    {"- http://h:1/a|", "- http://h:1/a|"},
     {"\xc3\xbc: http://u:hunter2@h|", "\xc3\xbc: http://***@h|"},
+    {"- http://u:hun/ter2@h|", "- http://***@h|"},
+    /* no colon, or one that is not the last word */
+    {"password = hunter2|", "password = ***|"},
+    {"password hunter2|", "password ***|"},
+    {"- token='hunter2' |", "- token=*** |"},
+    {"sasl.jaas.config: 'a user=\"u\" password=\"hunter2\";'|",
+     "sasl.jaas.config: 'a user=\"u\" password=***;'|"},
+    {"ssl.key.pem: -----BEGIN|", "ssl.key.pem: ***|"},
     /* what is none */
     {"password_file: |/etc/x", "password_file: |/etc/x"},
     {"password: \"${env:PW}\"|", "password: \"${env:PW}\"|"},
