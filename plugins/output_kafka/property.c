@@ -29,6 +29,7 @@ static const struct {
     {"max.in.flight", REORDERS},
     {"max.in.flight.requests.per.connection", REORDERS},
     {"queuing.strategy", REORDERS},
+    {"queue.buffering.max.kbytes", "a record that is longer would wait for ever"},
     {"transactional.id", "the output has no transactions"},
     {"delivery.report.only.error", "what arrived would never be known"},
     {"test.*", "records would go nowhere"},

@@ -50,7 +50,7 @@ static const struct {
     {"request.timeout.ms", true},
     {"connections.max.idle.ms", true},
     {"message.max.bytes", true},
-    {"queue.buffering.max.kbytes", true},
+    {"queue.buffering.max.kbytes", false},
     {"topic.metadata.refresh.interval.ms", true},
     {"topic.blacklist", false},
     {"api.version.request", false},
