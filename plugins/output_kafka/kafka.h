@@ -143,8 +143,6 @@ rd_kafka_t *producer_new(kafka *k);
 void producer_swap(kafka *k);
 /* It never worked. */
 void producer_drop(kafka *k, rd_kafka_t *rk);
-/* At most once a minute. */
-void producer_complain(kafka *k, const char *text);
 /* It ends by and by, on the pool. `ended` comes on the loop when nothing of it is left. */
 void producer_close(kafka *k, void (*ended)(void *arg), void *arg);
 /* Takes what librdkafka has for us: reports are filled in. */
