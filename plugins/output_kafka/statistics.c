@@ -66,6 +66,14 @@ static void note(broker_numbers *b, const char *object, sl_slice name, sl_slice 
     }
 }
 
+/* A broker chooses the name that librdkafka puts between quotes as it is: a number may be any. */
+static uint64_t bytes_of(const broker_numbers *b)
+{
+    double bytes = b->numbers[SENT_BYTES];
+
+    return bytes > 0 && bytes < 1e18 ? (uint64_t)bytes : 0;
+}
+
 static void read_broker(broker_numbers *b, sl_slice broker)
 {
     sl_slice rest = walk_into(broker), name, value, inner;
@@ -99,7 +107,7 @@ static void read_brokers(statistics *s, const statistics *old, sl_slice brokers)
         broker_numbers b = {0};
 
         read_broker(&b, broker);
-        s->sent_bytes += (uint64_t)b.numbers[SENT_BYTES];
+        s->sent_bytes += bytes_of(&b);
         if (s->count == STATISTICS_BROKERS || name.len >= sizeof b.name ||
             is(walk_find(broker, "source"), "internal"))
             continue;

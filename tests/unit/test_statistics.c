@@ -104,6 +104,22 @@ START_TEST(keeps_to_its_bounds)
 }
 END_TEST
 
+START_TEST(takes_no_number_that_cannot_be)
+{
+    static const char *const numbers[] = {"-1", "1e999", "-1e999", "nan", "1e19", "\"x\"", "{}"};
+    statistics s = {0};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char *json =
+            sl_format("{\"brokers\":{\"a\":{\"txbytes\":%s},\"b\":{\"txbytes\":7}}}", numbers[i]);
+
+        statistics_read(&s, sl_str(json));
+        ck_assert_uint_eq(s.sent_bytes, 7);
+        free(json);
+    }
+}
+END_TEST
+
 /* Who is idle shows the round trip that was measured last. */
 START_TEST(keeps_the_last_round_trip)
 {
@@ -125,4 +141,5 @@ START_TEST(keeps_the_last_round_trip)
 END_TEST
 
 SL_UNIT(SL_ROWS(tells_each_number, rows), SL_ONE(takes_what_is_cut_off_anywhere),
-        SL_ONE(keeps_to_its_bounds), SL_ONE(keeps_the_last_round_trip))
+        SL_ONE(keeps_to_its_bounds), SL_ONE(takes_no_number_that_cannot_be),
+        SL_ONE(keeps_the_last_round_trip))
