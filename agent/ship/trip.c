@@ -73,6 +73,15 @@ static void note_refusal(sl_trip *t, uint32_t first, uint32_t n, sl_dead_reason 
     t->refusals[t->refusal_count++] = r;
 }
 
+/* One target at a time: who is wanted at another one than the first is answered so once more. */
+static sl_fate note_anew(sl_trip *t, sl_slice target)
+{
+    if (!t->anew && target.ptr)
+        t->elsewhere = sl_strndup(target.ptr, target.len);
+    t->anew = true;
+    return sl_slice_eq(sl_str(t->elsewhere), target) ? SL_FATE_ANEW : SL_FATE_LATER;
+}
+
 static sl_fate note_retry(sl_trip *t, const sl_answer *answer)
 {
     if (answer->code == SL_HOLD) {
@@ -80,12 +89,8 @@ static sl_fate note_retry(sl_trip *t, const sl_answer *answer)
             t->why_held = copy_reason(answer->reason);
         return SL_FATE_HELD;
     }
-    if (answer->code == SL_ANEW) {
-        if (answer->target.ptr && !t->elsewhere)
-            t->elsewhere = sl_strndup(answer->target.ptr, answer->target.len);
-        t->anew = true;
-        return SL_FATE_ANEW;
-    }
+    if (answer->code == SL_ANEW)
+        return note_anew(t, answer->target);
     if (answer->code == SL_NOW) {
         t->now = true;
         return SL_FATE_LATER;

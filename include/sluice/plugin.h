@@ -110,7 +110,8 @@ typedef enum { SL_DELIVERED, SL_RETRY, SL_REJECTED, SL_TOO_MUCH } sl_outcome;
  * KNOWN          DELIVERED: the far end had it already, as its place tells
  * NOW            RETRY: again at once, and nobody has failed
  * ANEW           RETRY: again at once, in a frame that is made anew: as ops.frame() says it now, and for
- *                the target of the answer, if it has one, which is the same in all answers of a batch.
+ *                the target of the answer, if it has one. Of a batch, those for the same target as the
+ *                first one's are made anew; the others come again as they were.
  *                For frames that hold nothing but text, %{id}, %{target}, %{stream} and times
  * HOLD           RETRY: its target takes nothing (no such index, no right). Its container alone
  *                waits, in its order, and is tried again slowly; all others flow

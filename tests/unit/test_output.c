@@ -40,15 +40,15 @@ struct far_plugin {
 static void answer_row(struct far_end *f, sl_batch *b, const char *line, uint32_t i)
 {
     char letter[2] = {line[i], '\0'};
-    sl_answer answer = {.outcome = strchr("RNHE", line[i]) ? SL_RETRY
-                                   : line[i] == 'D'        ? SL_DELIVERED
-                                   : line[i] == 'S'        ? SL_TOO_MUCH
-                                                           : SL_REJECTED,
-                        .code = line[i] == 'N'   ? SL_NOW
-                                : line[i] == 'H' ? SL_HOLD
-                                : line[i] == 'E' ? SL_ANEW
-                                : line[i] == 'F' ? SL_FAILURE_STORE
-                                                 : SL_PLAIN,
+    sl_answer answer = {.outcome = strchr("RNHEO", line[i]) ? SL_RETRY
+                                   : line[i] == 'D'         ? SL_DELIVERED
+                                   : line[i] == 'S'         ? SL_TOO_MUCH
+                                                            : SL_REJECTED,
+                        .code = line[i] == 'N'          ? SL_NOW
+                                : line[i] == 'H'        ? SL_HOLD
+                                : strchr("EO", line[i]) ? SL_ANEW
+                                : line[i] == 'F'        ? SL_FAILURE_STORE
+                                                        : SL_PLAIN,
                         .reason = sl_str(letter),
                         .retry_after_ms = f->retry_after_ms};
 
@@ -682,6 +682,7 @@ static const struct {
     /* elsewhere: at once, there again after a failure, and home again when it was held */
     {{"ab", "c"}, {"DE", "D", "D"}, "ab|b@x|c|", "a=D b=D c=D ", "", 1, 0, 0, false},
     {{"ab"}, {"EE", "RD", "D"}, "ab|a@xb@x|a@x|", "b=D a=D ", "", 1, 0, 0, false},
+    {{"abc"}, {"EOE", "DDD"}, "abc|a@xbc@x|", "abc=D ", "", 1, 0, 0, false},
     {{"a"}, {"E", "H", "D"}, "a|a@x|a|", "a=< a=D ", "+a:index:H -a ", 1, 0, 0, false},
     {{"a"}, {"E", "E", "D"}, "a|a@x|a@x|", "a=D ", "", 1, 0, 0, false}, /* it fails: it is there */
     /* no room among the dead letters: they wait, or are gone */
