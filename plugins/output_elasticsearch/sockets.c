@@ -61,23 +61,7 @@ static void unwatch(sockets *s, curl_socket_t socket)
     uv_close((uv_handle_t *)&w->poll, on_closed);
 }
 
-static void on_ready(uv_poll_t *poll, int status, int events)
-{
-    watched *w = poll->data;
-    sockets *s = w->all;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
-
-    if (status < 0)
-        w->polled = 0; /* libuv has stopped it */
-    if (w->wanted) {
-        s->ready(s->arg, w->socket, flags);
-        return; /* w may be gone */
-    }
-    /* The far end has closed it: libcurl looks before it sends the next request. */
-    uv_poll_stop(poll);
-    w->polled = 0;
-}
+static void on_ready(uv_poll_t *poll, int status, int events);
 
 /* What is not wanted any more is still waited for, since it will be again, if it does not come at once. */
 static bool wait_for(watched *w, int wanted)
@@ -87,6 +71,27 @@ static bool wait_for(watched *w, int wanted)
         return true;
     w->polled = wanted;
     return wanted ? !uv_poll_start(&w->poll, wanted, on_ready) : !uv_poll_stop(&w->poll);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    watched *w = poll->data;
+    sockets *s = w->all;
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+
+    if (status <
+        0) { /* told nothing, libcurl looks by itself: words may have come before the error */
+        w->polled = flags = 0; /* libuv has stopped it */
+        (void)wait_for(w, w->wanted);
+    }
+    if (w->wanted) {
+        s->ready(s->arg, w->socket, flags);
+        return; /* w may be gone */
+    }
+    /* The far end has closed it: libcurl looks before it sends the next request. */
+    uv_poll_stop(poll);
+    w->polled = 0;
 }
 
 static int on_want(CURL *easy, curl_socket_t socket, int what, void *arg, void *unused)

@@ -51,6 +51,7 @@ class BulkServer:
         self.script, self.requests, self.failures = [], [], []
         self.documents = {}   # (index, id or a number) -> document, in the order of their coming
         self.output = None    # a path: each new document goes there as a line
+        self.most = None      # bytes of a body: a longer one is not even read, as by some proxies
         self.connections = 0
         self.lock = threading.Lock()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -101,6 +102,9 @@ class BulkServer:
         head, _, raw = data.partition(b"\r\n\r\n")
         length = next(int(row.split(b":")[1]) for row in head.split(b"\r\n")
                       if row.lower().startswith(b"content-length:"))
+        if self.most and length > self.most:
+            line.sendall(b"HTTP/1.1 413 x\r\ncontent-length: 0\r\n\r\n")
+            return None  # closed with unread bytes: a reset follows the answer
         while len(raw) < length:
             more = line.recv(1 << 20)
             if not more:

@@ -469,6 +469,13 @@ class Answers(Case):
     def test_request_that_is_too_long_is_halved(self):
         self.halve(lambda request: len(request.body) > 20000, status(413, b""), "too_large")
 
+    def test_answer_that_a_reset_follows_is_heard(self):
+        """A proxy that reads no body above its limit: the socket is broken when its words are read."""
+        server = self.serve()
+        server.most = 100000
+        self.deliver(server, [f"line {n} {'x' * 10000}" for n in range(400)])
+        self.assertEqual(self.complaints(), "")
+
     def test_t_es_07_request_that_is_found_wrong_is_halved(self):
         said = json.dumps({"error": {"type": "illegal_argument_exception", "reason": "bad"},
                            "status": 400}).encode()
