@@ -79,9 +79,9 @@ static const struct {
     {"a: !!str 1", "x.yaml:1:4: tags are not taken: write the value without it\n"
                    "  a: !!str 1\n"
                    "     ^\n"},
-    {"a: !secret 1\nb: &y [*z]\n",
+    {"a: !vault 1\nb: &y [*z]\n",
      "x.yaml:1:4: tags are not taken: write the value without it\n"
-     "  a: !secret 1\n"
+     "  a: !vault 1\n"
      "     ^\n"
      "x.yaml:2:4: anchors are not taken: write \"&y\" in quotes, or leave it out\n"
      "  b: &y [*z]\n"
