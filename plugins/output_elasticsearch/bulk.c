@@ -360,7 +360,6 @@ static void start(request *q)
     bulk_answer_init(&q->answer, op_of(es), bulk_verdicts_note, &q->verdicts);
     bulk_verdicts_reset(&q->verdicts, q->count);
     call.body = es->host->payload(q->batch);
-    q->has_ids = es->dedupe != DEDUPE_FALSE && !es->ids_off;
     set_headers(q, &call, headers);
     call.url = q->server->url;
     call.connect_to = q->server->connect_to;
@@ -418,6 +417,7 @@ void bulk_send(void *self, sl_batch *batch)
     q->es = es;
     q->batch = batch;
     q->count = count;
+    q->has_ids = es->dedupe != DEDUPE_FALSE && !es->ids_off;
     append(&es->waiting, q);
     pump(es);
 }
