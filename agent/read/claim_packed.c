@@ -46,14 +46,13 @@ bool sl_is_packed_of(const sl_generation *g, int fd, uint64_t size)
 /* The last generation of that name. */
 static sl_generation *find_called(const sl_source *s, const sl_candidate *c)
 {
-    sl_generation *g = NULL;
+    const sl_link *all = &s->generations;
 
-    SL_LIST_EACH(&s->generations, link)
-    {
+    for (sl_link *link = all->prev; link != all; link = link->prev) {
         if (sl_candidate_is_called_as(c, sl_generation_of(link)))
-            g = sl_generation_of(link);
+            return sl_generation_of(link);
     }
-    return g;
+    return NULL;
 }
 
 /* Too old, or there at our first start and not wanted (start_at): known from now on, and never read. */

@@ -229,7 +229,7 @@ static size_t measure(sl_framing *f)
     sl_record rec = {.time = "2026-11-23T04:29:00.123456789Z", .stream = SL_STDOUT};
     const sl_frame *frame = sl_framing_of(f, &rec);
 
-    return frame->text.len + (frame->before.id_count + frame->after.id_count) * SL_ID_MAX +
+    return frame->text.len + ((size_t)frame->before.id_count + frame->after.id_count) * SL_ID_MAX +
            frame->names.len + 2 * SL_TEXT_BYTES;
 }
 

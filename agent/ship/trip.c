@@ -79,6 +79,8 @@ static sl_fate note_anew(sl_trip *t, sl_slice target)
     if (!t->anew && target.ptr)
         t->elsewhere = sl_strndup(target.ptr, target.len);
     t->anew = true;
+    if (!target.ptr)
+        return t->elsewhere ? SL_FATE_LATER : SL_FATE_ANEW;
     return sl_slice_eq(sl_str(t->elsewhere), target) ? SL_FATE_ANEW : SL_FATE_LATER;
 }
 

@@ -194,7 +194,7 @@ static const char *why_no_login(const kafka *k, const char *text, char room[2 * 
 
     if (!is_scram || rd_kafka_version() >= SCRAM_WITH_KAFKA_4)
         return text;
-    snprintf(room, 2 * KAFKA_WORDS,
+    snprintf(room, (size_t)2 * KAFKA_WORDS,
              "%s; SCRAM with Kafka 4 needs librdkafka 2.6.1, and this is %s: use PLAIN over TLS",
              text, rd_kafka_version_str());
     return room;

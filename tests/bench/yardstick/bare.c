@@ -336,13 +336,13 @@ int main(int argc, char **argv)
             die(*arg, "is no option");
     }
     r.work = find_work(argv[1]);
+    if (r.work->codec)
+        kafka_open(brokers, r.work->codec);
     r.out = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (r.out < 0)
         die(out, strerror(errno));
     open_buffers(&r);
     open_sources(&r, argv[2]);
-    if (r.work->codec)
-        kafka_open(brokers, r.work->codec);
     costs = must(calloc(rounds, sizeof *costs));
     for (size_t i = 0; i < rounds; i++) {
         (void)!ftruncate(r.out, 0); /* FILE holds the last round; /dev/null refuses, and need not */
