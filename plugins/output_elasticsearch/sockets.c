@@ -80,9 +80,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 
-    if (status <
-        0) { /* told nothing, libcurl looks by itself: words may have come before the error */
-        w->polled = flags = 0; /* libuv has stopped it */
+    if (status < 0) {
+        /* told nothing, libcurl looks by itself: words may have come before the error */
+        flags = 0;
+        w->polled = 0; /* libuv has stopped it */
         (void)wait_for(w, w->wanted);
     }
     if (w->wanted) {
