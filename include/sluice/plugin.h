@@ -191,8 +191,8 @@ enum {
     SL_TARGET_IS_PATH = 1,  /* no field can name another folder with what it holds */
     SL_FRAME_IS_JSON = 2,   /* what is filled into a frame is the inside of a JSON string */
     SL_WANTS_TIMESTAMP = 4, /* schema fluentbit begins with @timestamp */
-    SL_KEEPS_ORDER = 8, /* nothing newer is sent beside a part of a batch, or past one that waits
-                             * for its dead letters to be written */
+    SL_KEEPS_ORDER = 8,     /* nothing newer is sent beside a part of a batch, or past one that
+                             * waits for its dead letters to be written */
 };
 
 /* Does this host have that member? Only for those that are younger than SL_PLUGIN_ABI's first day. */
