@@ -103,6 +103,19 @@ static sl_dir *new_dir(sl_discover *d, const char *path)
     return dir;
 }
 
+/* Another folder may have its path by now, and neither may have said so. */
+static void watch_dir(sl_dir *dir)
+{
+    uint64_t ino = dir->ino;
+    struct stat st;
+
+    if (stat(dir->path, &st) == 0)
+        sl_scan_watch_same(dir->discover, &dir->watch, dir->path, dir->mask, &dir->ino, st.st_ino);
+    if (dir->ino != ino)
+        dir->listed_ns = 0;
+    sl_scan_watch(dir->discover, &dir->watch, dir->path, dir->mask);
+}
+
 static sl_dir *find_dir(sl_discover *d, const char *path, bool holds_files)
 {
     sl_dir *dir = new_dir(d, path), **found = tsearch(dir, &d->dir_tree, by_path);
@@ -119,7 +132,7 @@ static sl_dir *find_dir(sl_discover *d, const char *path, bool holds_files)
     if (holds_files && !(dir->mask & IN_CLOSE_WRITE))
         sl_watch_remove(d->options.watch, &dir->watch);
     dir->mask = (dir->holds_files ? SL_WATCH_FILES : SL_WATCH_FOLDER) | IN_MOVE_SELF;
-    sl_scan_watch(d, &dir->watch, path, dir->mask);
+    watch_dir(dir);
     return dir;
 }
 
